@@ -1,0 +1,54 @@
+//! Every quota of SQS as a named constant, each with the sentence it restates.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// "A queue name can have up to 80 characters" (the `.fifo` suffix counts).
+pub const QUEUE_NAME_CHARACTERS_MAX: usize = 80;
+
+/// "A batch request can include a maximum of 10 messages."
+pub const BATCH_ENTRIES_MAX: usize = 10;
+
+/// "A batch entry ID can have up to 80 characters."
+pub const BATCH_ENTRY_ID_CHARACTERS_MAX: usize = 80;
+
+/// "The total size of all messages that you send in a single SendMessageBatch call can't exceed
+/// 1,048,576 bytes (1 MiB)", whatever the queue's own maximum message size.
+pub const BATCH_BYTES_MAX: u64 = 1_048_576;
+
+/// "MaxNumberOfMessages: Valid values: 1 to 10."
+pub const RECEIVE_MESSAGES_MAX: i64 = 10;
+
+/// "A message can have up to 10 metadata attributes."
+pub const MESSAGE_ATTRIBUTES_MAX: usize = 10;
+
+/// "The message attribute name can be up to 256 characters long"; the data type likewise.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
+
+/// "The maximum length of MessageGroupId is 128 characters"; deduplication ids likewise.
+pub const MESSAGE_GROUP_ID_CHARACTERS_MAX: usize = 128;
+
+/// "For standard queues, there is a maximum of 120,000 in flight messages per queue."
+pub const IN_FLIGHT_MESSAGES_MAX: usize = 120_000;
+
+/// "DelaySeconds: an integer from 0 to 900 (15 minutes)."
+pub const DELAY_SECONDS: RangeInclusive<i64> = 0..=900;
+
+/// "MaximumMessageSize: an integer from 1,024 bytes (1 KiB) up to 1,048,576 bytes (1 MiB)."
+pub const MAXIMUM_MESSAGE_SIZE_BYTES: RangeInclusive<i64> = 1024..=1_048_576;
+
+/// "MessageRetentionPeriod: an integer from 60 seconds (1 minute) to 1,209,600 (14 days)."
+pub const MESSAGE_RETENTION_PERIOD_SECONDS: RangeInclusive<i64> = 60..=1_209_600;
+
+/// "ReceiveMessageWaitTimeSeconds: an integer from 0 to 20 (seconds)."
+pub const WAIT_TIME_SECONDS: RangeInclusive<i64> = 0..=20;
+
+/// "VisibilityTimeout: an integer from 0 to 43,200 (12 hours)."
+pub const VISIBILITY_TIMEOUT_SECONDS: RangeInclusive<i64> = 0..=43_200;
+
+/// "There is a 12-hour maximum limit for a message's visibility timeout from the time the message
+/// is first received" - counted, as AWS does, from the latest receive.
+pub const VISIBILITY_TIMEOUT_TOTAL_MAX: Duration = Duration::from_secs(43_200);
+
+/// "ListQueues: MaxResults: Valid range is 1 to 1000"; without it up to 1,000 URLs are listed.
+pub const LIST_QUEUES_RESULTS_MAX: usize = 1000;

@@ -1,0 +1,38 @@
+//! The retention period: expired messages are never delivered, and are removed as time allows.
+
+use super::record::Record;
+use super::{Need, Page, Queue, Reply};
+use crate::time::Timestamp;
+
+impl Queue {
+    pub(super) fn needs_to_remove_expired(&self) -> Option<Need> {
+        let supplied = self.supplied.oldest.is_some();
+        (!supplied).then_some(Need::Oldest { limit: self.limits.page })
+    }
+
+    /// Removes the expired ones of the oldest messages; the rest wait for the next call.
+    pub(super) fn decide_remove_expired(&self, now: Timestamp) -> (Reply, Vec<Record>) {
+        let oldest = self.supplied.oldest.as_ref().expect("the oldest messages were supplied");
+        let expired = oldest.messages.iter().filter(|message| self.is_expired(now, message));
+        let records: Vec<_> =
+            expired.map(|message| Record::Expired { message: *message }).collect();
+        let more = records.len() == oldest.messages.len() && !oldest.last;
+        (Reply::ExpiredRemoved { count: records.len(), more }, records)
+    }
+
+    /// Remembers when the next message expires, from the oldest ones, those expired at `now` left
+    /// out. Delayed messages further behind may expire up to 15 minutes before that moment; they
+    /// are hidden in time all the same, and removed a little later.
+    pub(super) fn note_oldest(&mut self, now: Timestamp, oldest: &Page) {
+        let expires_at = oldest
+            .messages
+            .iter()
+            .map(|message| message.sent_at + self.attributes.message_retention_period)
+            .filter(|expires_at| *expires_at > now)
+            .min();
+        self.expiry_due = match expires_at {
+            None if !oldest.last => Some(now),
+            expires_at => expires_at,
+        };
+    }
+}
