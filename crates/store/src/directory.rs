@@ -1,0 +1,156 @@
+//! The data directory: who may use it, and which format it has.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The format this version reads and writes.
+const FORMAT: u32 = 1;
+
+/// Why a data directory could not be opened. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process holds it.
+    #[error("the data directory {0} is in use by another Formiga server")]
+    InUse(PathBuf),
+    /// It was written by a newer version.
+    #[error(
+        "the data directory {path} has format {found}, but this version of Formiga knows formats up to {FORMAT}; \
+         use the version that wrote it, or a newer one"
+    )]
+    NewerFormat {
+        /// The directory.
+        path: PathBuf,
+        /// The format it says it has.
+        found: u32,
+    },
+    /// Its format file says something else than a number.
+    #[error("{0} does not name a format; is this a Formiga data directory?")]
+    UnknownFormat(PathBuf),
+    /// The operating system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The database could not be opened.
+    #[error("the database {path} could not be opened: {reason}")]
+    Database {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+}
+
+/// A data directory that this process holds until it is dropped.
+pub(crate) struct DataDirectory {
+    _lock: File,
+    path: PathBuf,
+}
+
+impl DataDirectory {
+    /// Creates the directory if it is missing, locks it, and checks its format.
+    pub(crate) fn open(path: &Path) -> Result<DataDirectory, OpenError> {
+        let io = |at: &Path| {
+            let at = at.to_owned();
+            move |source| OpenError::Io { path: at, source }
+        };
+        if !path.exists() {
+            fs::create_dir_all(path).map_err(io(path))?;
+            sync_parent(path).map_err(io(path))?;
+        }
+        let lock_path = path.join("lock");
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let lock = options.open(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => {
+                return Err(OpenError::Io { path: lock_path, source });
+            }
+        }
+        let format_path = path.join("format");
+        match fs::read_to_string(&format_path) {
+            Ok(text) => check_format(path, &format_path, &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_format(path, &format_path).map_err(io(&format_path))?;
+            }
+            Err(source) => return Err(OpenError::Io { path: format_path, source }),
+        }
+        Ok(DataDirectory { _lock: lock, path: path.to_owned() })
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("formiga.db")
+    }
+
+    /// Makes the names of newly created files durable.
+    pub(crate) fn sync(&self) -> Result<(), OpenError> {
+        let io = |source| OpenError::Io { path: self.path.clone(), source };
+        File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(io)
+    }
+}
+
+fn check_format(path: &Path, format_path: &Path, text: &str) -> Result<(), OpenError> {
+    match text.trim().parse() {
+        Ok(found) if found > FORMAT => Err(OpenError::NewerFormat { path: path.to_owned(), found }),
+        Ok(FORMAT) => Ok(()),
+        _ => Err(OpenError::UnknownFormat(format_path.to_owned())),
+    }
+}
+
+/// Writes the format under another name first, so that it is there whole or not at all.
+fn write_format(path: &Path, format_path: &Path) -> io::Result<()> {
+    let unfinished = path.join("format.new");
+    let mut file = File::create(&unfinished)?;
+    writeln!(file, "{FORMAT}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, format_path)?;
+    File::open(path)?.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(path)?;
+    match absolute.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_user_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let first = DataDirectory::open(&path).unwrap();
+        assert!(matches!(DataDirectory::open(&path), Err(OpenError::InUse(_))));
+        drop(first);
+        assert!(DataDirectory::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_with_a_sentence_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let format = directory.path().join("format");
+        fs::write(&format, "2\n").unwrap();
+        let error = DataDirectory::open(directory.path()).err().unwrap();
+        assert!(error.to_string().contains("has format 2, but this version of Formiga knows"));
+        assert_eq!(fs::read_to_string(&format).unwrap(), "2\n");
+        assert!(!directory.path().join("formiga.db").exists());
+    }
+
+    #[test]
+    fn a_format_file_that_names_none_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("format"), "hello").unwrap();
+        let error = DataDirectory::open(directory.path()).err().unwrap();
+        assert!(matches!(error, OpenError::UnknownFormat(_)));
+    }
+}

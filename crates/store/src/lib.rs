@@ -1,0 +1,188 @@
+//! Durability: what a queue returned as records is still there after a crash.
+//!
+//! A [`Store`] keeps the fold of the records, not the records: each queue's row, its messages and
+//! their receives. It promises:
+//!
+//! - **Atomic**: an [`Append`] happens wholly or not at all, also across a power cut.
+//! - **Durable, then said**: a [`Ticket`] completes with success only when the append would
+//!   survive (to the degree of the configured [`Durability`]).
+//! - **In order**: appends of one queue take effect in the order of the calls, and their tickets
+//!   complete in that order.
+//! - **Fenced**: an append under an epoch that is no longer the current one changes nothing.
+//! - **Reads see what was acknowledged**: a read that starts after a ticket completed reflects its
+//!   append.
+//! - **Honest**: a failure says whether the append certainly did not happen ([`AppendError::Rejected`],
+//!   [`AppendError::Fenced`]) or whether nobody knows ([`AppendError::Unknown`]).
+
+mod commit;
+mod directory;
+mod memory;
+mod records;
+mod sqlite;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
+use formiga_engine::message::MessageContent;
+use formiga_engine::names::QueueId;
+use formiga_engine::queue::{BodyId, Page, Position, Record, Snapshot, StoredMessage};
+use formiga_engine::time::Timestamp;
+use tokio::sync::oneshot;
+
+pub use directory::OpenError;
+pub use memory::MemoryStore;
+pub use records::DecodeError;
+pub use sqlite::{SqliteOptions, SqliteStore};
+
+/// What an acknowledged append survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Everything, power loss included: each group of appends is synced before it is acknowledged.
+    #[default]
+    Fsync,
+    /// The end of the process, but not of the operating system or the power.
+    Os,
+}
+
+/// A term of ownership. Whoever acquires the store gets a higher one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// What the owner of a store starts from.
+#[derive(Debug, Default)]
+pub struct Acquired {
+    /// The term under which the new owner appends.
+    pub epoch: Epoch,
+    /// Every queue that exists.
+    pub catalog: Vec<CatalogEntry>,
+    /// Greater than the id of any queue that ever existed.
+    pub next_queue: u64,
+    /// Greater than any body id that is in use.
+    pub next_body: BodyId,
+    /// The latest time that an acknowledged append carried, to within a second.
+    pub latest: Timestamp,
+}
+
+/// One atomic change.
+#[derive(Debug)]
+pub struct Append {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What an [`Append`] changes.
+#[derive(Debug)]
+pub enum Change {
+    /// Facts of one queue.
+    Queue(QueueId, Vec<Record>),
+    /// Which queues exist.
+    Catalog(Vec<CatalogRecord>),
+    /// A small named value of the server's own.
+    Setting(&'static str, Vec<u8>),
+    /// Removes at most this many messages that deleted queues left behind.
+    Sweep(usize),
+}
+
+/// Why an append was not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// It certainly did not happen, and may be tried again.
+    #[error("the store rejected the append: {0}")]
+    Rejected(String),
+    /// It certainly did not happen: another owner has taken over.
+    #[error("another owner has taken over the store")]
+    Fenced,
+    /// It may or may not have happened. The store acknowledges nothing any more.
+    #[error("the store cannot tell whether the append is durable: {0}")]
+    Unknown(String),
+}
+
+/// Why something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store could not be read: {0}")]
+pub struct ReadError(pub String);
+
+/// A read under way.
+pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send>>;
+
+/// Keeps queues. See the crate's documentation for what every implementation promises.
+pub trait Store: Send + Sync + 'static {
+    /// Takes over: raises the epoch, which fences every earlier owner, and tells what there is.
+    fn acquire(&self) -> Reading<Acquired>;
+
+    /// Hands in a change and returns at once. Nothing may be concluded before the ticket
+    /// completes; dropping the ticket does not withdraw the change.
+    fn append(&self, epoch: Epoch, append: Append) -> Ticket;
+
+    /// Reads what is needed to restore a queue at `now`, with a first page of at most `limit`.
+    fn restore(&self, queue: QueueId, now: Timestamp, limit: usize) -> Reading<Snapshot>;
+
+    /// Reads at most `limit` messages of a queue, from `from` on.
+    fn page(&self, queue: QueueId, from: Position, limit: usize) -> Reading<Page>;
+
+    /// Reads one message of a queue.
+    fn message(&self, queue: QueueId, position: Position) -> Reading<Option<StoredMessage>>;
+
+    /// Counts a queue's messages that become available after `after` and until `until`.
+    fn available_between(&self, queue: QueueId, after: Timestamp, until: Timestamp)
+    -> Reading<u64>;
+
+    /// Reads contents; `None` for those that are gone.
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>>;
+
+    /// Reads a value that [`Change::Setting`] wrote.
+    fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>>;
+
+    /// Whether deleted queues have left messages behind that [`Change::Sweep`] would remove.
+    fn has_leftovers(&self) -> Reading<bool>;
+
+    /// Why the store no longer acknowledges anything, if that is so.
+    fn failure(&self) -> Option<String>;
+
+    /// Waits until everything handed in is decided and closes the store. Later appends are
+    /// rejected.
+    fn close(&self);
+}
+
+/// Completes when an append is durable, or when it failed.
+#[derive(Debug)]
+pub struct Ticket(TicketState);
+
+#[derive(Debug)]
+enum TicketState {
+    Known(Option<Result<(), AppendError>>),
+    Pending(oneshot::Receiver<Result<(), AppendError>>),
+}
+
+impl Ticket {
+    /// A ticket whose outcome is known.
+    pub fn known(outcome: Result<(), AppendError>) -> Ticket {
+        Ticket(TicketState::Known(Some(outcome)))
+    }
+
+    /// A ticket whose outcome `receiver` will tell.
+    pub fn pending(receiver: oneshot::Receiver<Result<(), AppendError>>) -> Ticket {
+        Ticket(TicketState::Pending(receiver))
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<(), AppendError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            TicketState::Known(outcome) => {
+                Poll::Ready(outcome.take().expect("a ticket is awaited once"))
+            }
+            TicketState::Pending(receiver) => Pin::new(receiver).poll(cx).map(|outcome| {
+                let gone = || AppendError::Unknown("the committer ended".to_owned());
+                outcome.unwrap_or_else(|_| Err(gone()))
+            }),
+        }
+    }
+}

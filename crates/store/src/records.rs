@@ -1,0 +1,417 @@
+//! Records and what they fold into, as bytes. Every value starts with the version of its layout;
+//! a reader that meets a version it does not know says so instead of guessing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, TryGetError};
+use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::catalog::CatalogEntry;
+use formiga_engine::message::{
+    AttributeValue, MessageAttribute, MessageAttributes, MessageContent,
+};
+use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
+use formiga_engine::queue::{BodyId, Position, QueueRow, Receives, Sequence, StoredMessage};
+use formiga_engine::time::Timestamp;
+
+/// Stored bytes that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer version.
+    #[error("a {what} has layout version {version}, which this version of Formiga does not know")]
+    UnknownVersion {
+        /// What was to be read.
+        what: &'static str,
+        /// The version found.
+        version: u8,
+    },
+    /// Not what was written.
+    #[error("a {what} is damaged")]
+    Damaged {
+        /// What was to be read.
+        what: &'static str,
+    },
+}
+
+/// What a store keeps of a message beside its position and receives.
+pub(crate) fn encode_message(message: &StoredMessage) -> Vec<u8> {
+    let mut bytes = versioned(21);
+    bytes.put_u64(message.sent_at.as_millis());
+    bytes.put_u64(message.body.0);
+    bytes.put_u32(message.size);
+    bytes
+}
+
+pub(crate) fn decode_message(
+    position: Position,
+    bytes: &[u8],
+    receives: Option<Receives>,
+) -> Result<StoredMessage, DecodeError> {
+    decode("message", bytes, |bytes| {
+        Ok(StoredMessage {
+            position,
+            sent_at: timestamp(bytes)?,
+            body: BodyId(bytes.try_get_u64()?),
+            size: bytes.try_get_u32()?,
+            receives,
+        })
+    })
+}
+
+pub(crate) fn encode_receives(receives: &Receives) -> Vec<u8> {
+    let mut bytes = versioned(29);
+    bytes.put_u32(receives.count);
+    bytes.put_u64(receives.first_at.as_millis());
+    bytes.put_u64(receives.last_at.as_millis());
+    bytes.put_u64(receives.visible_at.as_millis());
+    bytes
+}
+
+pub(crate) fn decode_receives(bytes: &[u8]) -> Result<Receives, DecodeError> {
+    decode("receive", bytes, |bytes| {
+        Ok(Receives {
+            count: bytes.try_get_u32()?,
+            first_at: timestamp(bytes)?,
+            last_at: timestamp(bytes)?,
+            visible_at: timestamp(bytes)?,
+        })
+    })
+}
+
+pub(crate) fn encode_row(row: &QueueRow) -> Vec<u8> {
+    let mut bytes = versioned(21 + 12 * row.delay_ends.len());
+    bytes.put_u64(row.next_sequence.0);
+    bytes.put_u64(row.stored);
+    put_count(&mut bytes, row.delay_ends.len());
+    for (second, count) in &row.delay_ends {
+        bytes.put_u64(*second);
+        bytes.put_u64(*count);
+    }
+    bytes
+}
+
+pub(crate) fn decode_row(bytes: &[u8]) -> Result<QueueRow, DecodeError> {
+    decode("queue row", bytes, |bytes| {
+        let next_sequence = Sequence(bytes.try_get_u64()?);
+        let stored = bytes.try_get_u64()?;
+        let mut delay_ends = BTreeMap::new();
+        for _ in 0..bytes.try_get_u32()? {
+            delay_ends.insert(bytes.try_get_u64()?, bytes.try_get_u64()?);
+        }
+        Ok(QueueRow { next_sequence, stored, delay_ends })
+    })
+}
+
+pub(crate) fn encode_content(content: &MessageContent) -> Vec<u8> {
+    let mut bytes = versioned(128 + content.size() as usize);
+    bytes.put_slice(&content.message_id);
+    bytes.put_slice(&content.body_md5);
+    put_text(&mut bytes, &content.body);
+    put_text(&mut bytes, &content.sender_id);
+    put_optional_text(&mut bytes, content.trace_header.as_deref());
+    put_optional_text(&mut bytes, content.group_id.as_deref());
+    put_count(&mut bytes, content.attributes.iter().len());
+    for attribute in content.attributes.iter() {
+        put_text(&mut bytes, &attribute.name);
+        put_text(&mut bytes, &attribute.data_type);
+        match &attribute.value {
+            AttributeValue::Text(text) => {
+                bytes.put_u8(1);
+                put_text(&mut bytes, text);
+            }
+            AttributeValue::Binary(value) => {
+                bytes.put_u8(2);
+                put_count(&mut bytes, value.len());
+                bytes.put_slice(value);
+            }
+        }
+    }
+    bytes
+}
+
+pub(crate) fn decode_content(bytes: &[u8]) -> Result<MessageContent, DecodeError> {
+    decode("message content", bytes, |bytes| {
+        let message_id = array(bytes)?;
+        let body_md5 = array(bytes)?;
+        let body = text(bytes)?;
+        let sender_id = text(bytes)?;
+        let trace_header = optional_text(bytes)?;
+        let group_id = optional_text(bytes)?;
+        let mut attributes = Vec::new();
+        for _ in 0..bytes.try_get_u32()? {
+            let name = text(bytes)?;
+            let data_type = text(bytes)?;
+            let value = match bytes.try_get_u8()? {
+                1 => AttributeValue::Text(text(bytes)?),
+                2 => AttributeValue::Binary(slice(bytes)?.to_vec()),
+                _ => return Err(Damaged),
+            };
+            attributes.push(MessageAttribute { name, data_type, value });
+        }
+        let attributes = MessageAttributes::from_checked(attributes);
+        Ok(MessageContent {
+            message_id,
+            body,
+            body_md5,
+            attributes,
+            trace_header,
+            group_id,
+            sender_id,
+        })
+    })
+}
+
+pub(crate) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
+    let CatalogEntry { id, key, attributes, created_at, modified_at } = entry;
+    let mut bytes = versioned(256);
+    bytes.put_u64(id.0);
+    put_text(&mut bytes, key.account.as_str());
+    put_text(&mut bytes, key.region.as_str());
+    put_text(&mut bytes, key.name.as_str());
+    bytes.put_u64(created_at.as_millis());
+    bytes.put_u64(modified_at.as_millis());
+    bytes.put_u64(attributes.delay.as_secs());
+    bytes.put_u64(attributes.maximum_message_size);
+    bytes.put_u64(attributes.message_retention_period.as_secs());
+    bytes.put_u64(attributes.receive_message_wait_time.as_secs());
+    bytes.put_u64(attributes.visibility_timeout.as_secs());
+    bytes.put_u8(u8::from(attributes.sqs_managed_sse_enabled));
+    bytes
+}
+
+pub(crate) fn decode_entry(bytes: &[u8]) -> Result<CatalogEntry, DecodeError> {
+    decode("catalog entry", bytes, |bytes| {
+        let id = QueueId(bytes.try_get_u64()?);
+        let key = QueueKey {
+            account: AccountId::parse(&text(bytes)?).map_err(|_| Damaged)?,
+            region: Region::parse(&text(bytes)?).map_err(|_| Damaged)?,
+            name: QueueName::parse(&text(bytes)?).map_err(|_| Damaged)?,
+        };
+        let created_at = timestamp(bytes)?;
+        let modified_at = timestamp(bytes)?;
+        let attributes = QueueAttributes {
+            delay: seconds(bytes)?,
+            maximum_message_size: bytes.try_get_u64()?,
+            message_retention_period: seconds(bytes)?,
+            receive_message_wait_time: seconds(bytes)?,
+            visibility_timeout: seconds(bytes)?,
+            sqs_managed_sse_enabled: bytes.try_get_u8()? != 0,
+        };
+        Ok(CatalogEntry { id, key, attributes, created_at, modified_at })
+    })
+}
+
+const VERSION: u8 = 1;
+
+fn versioned(capacity: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(capacity);
+    bytes.put_u8(VERSION);
+    bytes
+}
+
+/// The bytes end early, or say what nothing valid says.
+struct Damaged;
+
+impl From<TryGetError> for Damaged {
+    fn from(_: TryGetError) -> Damaged {
+        Damaged
+    }
+}
+
+fn decode<T>(
+    what: &'static str,
+    mut bytes: &[u8],
+    layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
+) -> Result<T, DecodeError> {
+    let damaged = DecodeError::Damaged { what };
+    let version = bytes.try_get_u8().map_err(|_| damaged.clone())?;
+    if version != VERSION {
+        return Err(DecodeError::UnknownVersion { what, version });
+    }
+    match layout(&mut bytes) {
+        Ok(value) if bytes.is_empty() => Ok(value),
+        _ => Err(damaged),
+    }
+}
+
+fn put_count(bytes: &mut Vec<u8>, count: usize) {
+    bytes.put_u32(u32::try_from(count).expect("a message is far smaller than 4 GiB"));
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_count(bytes, text.len());
+    bytes.put_slice(text.as_bytes());
+}
+
+fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
+    bytes.put_u8(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(bytes, text);
+    }
+}
+
+fn slice<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let length = bytes.try_get_u32()? as usize;
+    let (slice, rest) = bytes.split_at_checked(length).ok_or(Damaged)?;
+    *bytes = rest;
+    Ok(slice)
+}
+
+fn text(bytes: &mut &[u8]) -> Result<String, Damaged> {
+    String::from_utf8(slice(bytes)?.to_vec()).map_err(|_| Damaged)
+}
+
+fn optional_text(bytes: &mut &[u8]) -> Result<Option<String>, Damaged> {
+    match bytes.try_get_u8()? {
+        0 => Ok(None),
+        1 => text(bytes).map(Some),
+        _ => Err(Damaged),
+    }
+}
+
+fn array(bytes: &mut &[u8]) -> Result<[u8; 16], Damaged> {
+    let mut array = [0; 16];
+    bytes.try_copy_to_slice(&mut array)?;
+    Ok(array)
+}
+
+fn timestamp(bytes: &mut &[u8]) -> Result<Timestamp, Damaged> {
+    Ok(Timestamp::from_millis(bytes.try_get_u64()?))
+}
+
+fn seconds(bytes: &mut &[u8]) -> Result<Duration, Damaged> {
+    Ok(Duration::from_secs(bytes.try_get_u64()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_timestamp() -> impl Strategy<Value = Timestamp> {
+        any::<u64>().prop_map(Timestamp::from_millis)
+    }
+
+    prop_compose! {
+        fn any_receives()(
+            count in any::<u32>(),
+            first_at in any_timestamp(),
+            last_at in any_timestamp(),
+            visible_at in any_timestamp(),
+        ) -> Receives {
+            Receives { count, first_at, last_at, visible_at }
+        }
+    }
+
+    prop_compose! {
+        fn any_attribute()(
+            name in ".*",
+            data_type in ".*",
+            value in prop_oneof![
+                ".*".prop_map(AttributeValue::Text),
+                any::<Vec<u8>>().prop_map(AttributeValue::Binary),
+            ],
+        ) -> MessageAttribute {
+            MessageAttribute { name, data_type, value }
+        }
+    }
+
+    prop_compose! {
+        fn any_content()(
+            message_id in any::<[u8; 16]>(),
+            body_md5 in any::<[u8; 16]>(),
+            body in ".*",
+            sender_id in ".*",
+            trace_header in proptest::option::of(".*"),
+            group_id in proptest::option::of(".*"),
+            attributes in proptest::collection::vec(any_attribute(), 0..10),
+        ) -> MessageContent {
+            let attributes = MessageAttributes::from_checked(attributes);
+            MessageContent { message_id, body, body_md5, attributes, trace_header, group_id, sender_id }
+        }
+    }
+
+    prop_compose! {
+        fn any_entry()(
+            id in any::<u64>(),
+            account in "[0-9]{12}",
+            region in "[a-z0-9-]{1,64}",
+            name in "[A-Za-z0-9_-]{1,80}",
+            seconds in proptest::array::uniform4(any::<u64>()),
+            maximum_message_size in any::<u64>(),
+            sqs_managed_sse_enabled in any::<bool>(),
+            created_at in any_timestamp(),
+            modified_at in any_timestamp(),
+        ) -> CatalogEntry {
+            let [delay, retention, wait, visibility] = seconds.map(Duration::from_secs);
+            CatalogEntry {
+                id: QueueId(id),
+                key: QueueKey {
+                    account: AccountId::parse(&account).unwrap(),
+                    region: Region::parse(&region).unwrap(),
+                    name: QueueName::parse(&name).unwrap(),
+                },
+                attributes: QueueAttributes {
+                    delay,
+                    maximum_message_size,
+                    message_retention_period: retention,
+                    receive_message_wait_time: wait,
+                    visibility_timeout: visibility,
+                    sqs_managed_sse_enabled,
+                },
+                created_at,
+                modified_at,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decode_undoes_encode(
+            receives in any_receives(),
+            content in any_content(),
+            entry in any_entry(),
+            (sent_at, body, size) in (any_timestamp(), any::<u64>(), any::<u32>()),
+            (next_sequence, stored) in (any::<u64>(), any::<u64>()),
+            delay_ends in proptest::collection::btree_map(any::<u64>(), any::<u64>(), 0..20),
+        ) {
+            prop_assert_eq!(decode_receives(&encode_receives(&receives)), Ok(receives));
+            prop_assert_eq!(decode_content(&encode_content(&content)), Ok(content));
+            prop_assert_eq!(decode_entry(&encode_entry(&entry)), Ok(entry));
+            let position = Position::FIRST;
+            let message =
+                StoredMessage { position, sent_at, body: BodyId(body), size, receives: None };
+            prop_assert_eq!(decode_message(position, &encode_message(&message), None), Ok(message));
+            let row = QueueRow { next_sequence: Sequence(next_sequence), stored, delay_ends };
+            prop_assert_eq!(decode_row(&encode_row(&row)), Ok(row));
+        }
+
+        #[test]
+        fn any_bytes_decode_to_a_value_or_an_error(bytes in any::<Vec<u8>>()) {
+            let mut versioned = bytes.clone();
+            versioned.insert(0, VERSION);
+            for bytes in [bytes, versioned] {
+                let _ = decode_receives(&bytes);
+                let _ = decode_content(&bytes);
+                let _ = decode_entry(&bytes);
+                let _ = decode_row(&bytes);
+                let _ = decode_message(Position::FIRST, &bytes, None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_named_not_guessed() {
+        let error = decode_row(&[9, 0, 0]).unwrap_err();
+        assert_eq!(error, DecodeError::UnknownVersion { what: "queue row", version: 9 });
+    }
+
+    #[test]
+    fn trailing_and_missing_bytes_are_damage() {
+        let bytes = encode_row(&QueueRow::default());
+        let damaged = Err(DecodeError::Damaged { what: "queue row" });
+        assert_eq!(decode_row(&bytes[..bytes.len() - 1]), damaged);
+        assert_eq!(decode_row(&[bytes, vec![0]].concat()), damaged);
+    }
+}

@@ -1,0 +1,267 @@
+//! [`SqliteStore`]: one data directory, a SQLite database in WAL mode, one writer thread.
+
+mod reader;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use formiga_engine::message::MessageContent;
+use formiga_engine::names::QueueId;
+use formiga_engine::queue::{BodyId, Page, Position, Snapshot, StoredMessage};
+use formiga_engine::time::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use crate::commit::Committer;
+use crate::directory::DataDirectory;
+use crate::{Acquired, Append, Durability, Epoch, OpenError, ReadError, Reading, Store, Ticket};
+use reader::Reader;
+use writer::Writer;
+
+/// How a [`SqliteStore`] keeps its data.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// What an acknowledged append survives.
+    pub durability: Durability,
+    /// How much of the database the writer and each reader cache, in bytes.
+    pub cache_bytes: usize,
+    /// The largest size the database may grow to, in pages of 4 KiB.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> SqliteOptions {
+        SqliteOptions {
+            durability: Durability::Fsync,
+            cache_bytes: 16 * 1024 * 1024,
+            pages_max: None,
+        }
+    }
+}
+
+/// Keeps queues in a SQLite database.
+///
+/// `synchronous=FULL` makes a commit durable: with NORMAL a commit in WAL mode is not synced, which
+/// survives every kill but not a power cut. Checkpoints run on a thread of their own, so that the
+/// writer does not wait for them.
+pub struct SqliteStore {
+    committer: Committer,
+    readers: Mutex<Option<Sender<ReadJob>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    _directory: DataDirectory,
+}
+
+type ReadJob = Box<dyn FnOnce(&mut Reader) + Send>;
+
+const READERS: usize = 2;
+
+impl SqliteStore {
+    /// Opens the store in the data directory `path`, creating it if there is none.
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
+        let directory = DataDirectory::open(path)?;
+        let database = directory.database();
+        let failed = |error: rusqlite::Error| OpenError::Database {
+            path: database.clone(),
+            reason: error.to_string(),
+        };
+        let connection = open_for_writing(&database, options).map_err(failed)?;
+        directory.sync()?;
+        let checkpointed = Arc::new(AtomicBool::new(true));
+        let (checkpoints, requests) = sync_channel(1);
+        let writer = Writer::new(connection, checkpoints, checkpointed.clone());
+        let checkpointer = connect(&database, options).map_err(failed)?;
+        let mut threads = vec![spawn("checkpointer", move || {
+            checkpoint(&checkpointer, &requests, &checkpointed);
+        })];
+        let (readers, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..READERS {
+            let mut reader = Reader::new(connect(&database, options).map_err(failed)?);
+            let jobs = jobs.clone();
+            threads.push(spawn("reader", move || read_jobs(&mut reader, &jobs)));
+        }
+        Ok(SqliteStore {
+            committer: Committer::start(writer),
+            readers: Mutex::new(Some(readers)),
+            threads: Mutex::new(threads),
+            _directory: directory,
+        })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Reader) -> Result<T, reader::Error> + Send + 'static,
+    ) -> Reading<T> {
+        let (done, outcome) = oneshot::channel();
+        let job: ReadJob = Box::new(move |reader| {
+            let read = read(reader).map_err(|error| ReadError(error.to_string()));
+            let _ = done.send(read);
+        });
+        if let Some(readers) = &*self.readers.lock().expect("no one panics with the lock") {
+            let _ = readers.send(job);
+        }
+        let closed = || ReadError("the store is closed".to_owned());
+        Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(closed())) })
+    }
+}
+
+impl Store for SqliteStore {
+    fn acquire(&self) -> Reading<Acquired> {
+        self.read(Reader::acquire)
+    }
+
+    fn append(&self, epoch: Epoch, append: Append) -> Ticket {
+        self.committer.append(epoch, append)
+    }
+
+    fn restore(&self, queue: QueueId, now: Timestamp, limit: usize) -> Reading<Snapshot> {
+        self.read(move |reader| reader.restore(queue, now, limit))
+    }
+
+    fn page(&self, queue: QueueId, from: Position, limit: usize) -> Reading<Page> {
+        self.read(move |reader| reader.page(queue, from, limit))
+    }
+
+    fn message(&self, queue: QueueId, position: Position) -> Reading<Option<StoredMessage>> {
+        self.read(move |reader| reader.message(queue, position))
+    }
+
+    fn available_between(
+        &self,
+        queue: QueueId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Reading<u64> {
+        self.read(move |reader| reader.available_between(queue, after, until))
+    }
+
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+        self.read(move |reader| reader.contents(&bodies))
+    }
+
+    fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>> {
+        self.read(move |reader| reader.setting(name))
+    }
+
+    fn has_leftovers(&self) -> Reading<bool> {
+        self.read(Reader::has_leftovers)
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.committer.failure()
+    }
+
+    fn close(&self) {
+        drop(self.readers.lock().expect("no one panics with the lock").take());
+        // The last connection to close empties the WAL; that one is the writer's.
+        self.committer.close();
+        for thread in self.threads.lock().expect("no one panics with the lock").drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.expect("a thread can be started")
+}
+
+fn read_jobs(reader: &mut Reader, jobs: &Mutex<Receiver<ReadJob>>) {
+    loop {
+        let job = jobs.lock().expect("no one panics with the lock").recv();
+        match job {
+            Ok(job) => job(reader),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Copies what is committed from the WAL into the database, whenever the writer asks.
+fn checkpoint(connection: &Connection, requests: &Receiver<()>, complete: &AtomicBool) {
+    while requests.recv().is_ok() {
+        match writer::checkpoint(connection, "PASSIVE") {
+            Ok(done) => complete.store(done, std::sync::atomic::Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "a checkpoint failed"),
+        }
+    }
+}
+
+/// Marks a database file as ours: "FORM".
+const APPLICATION_ID: i32 = 0x464F_524D;
+
+fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(path)?;
+    let tables: u32 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    if tables == 0 {
+        // Only an empty database can be told how to vacuum.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    configure(&connection, options)?;
+    Ok(connection)
+}
+
+fn connect(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection, options)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, options: SqliteOptions) -> Result<(), rusqlite::Error> {
+    let synchronous = match options.durability {
+        Durability::Fsync => "FULL",
+        Durability::Os => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let kibibytes = i64::try_from(options.cache_bytes / 1024).unwrap_or(i64::MAX);
+    connection.pragma_update(None, "cache_size", -kibibytes)?;
+    if let Some(pages) = options.pages_max {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Metadata lies apart from contents: a page of `message` holds some hundred messages, so reading
+/// 1,000 of them takes a few dozen pages, whatever the size of the bodies. Contents have one integer
+/// key for all queues and are appended in the order of arrival.
+const SCHEMA: &str = "
+BEGIN;
+CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE catalog (queue INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+CREATE TABLE queue (queue INTEGER PRIMARY KEY, row BLOB NOT NULL);
+CREATE TABLE message (
+    queue INTEGER NOT NULL, available_at INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    PRIMARY KEY (queue, available_at, sequence)
+) WITHOUT ROWID;
+CREATE TABLE receive (
+    queue INTEGER NOT NULL, available_at INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    receives BLOB NOT NULL,
+    PRIMARY KEY (queue, available_at, sequence)
+) WITHOUT ROWID;
+CREATE TABLE content (body INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE leftover (queue INTEGER PRIMARY KEY);
+COMMIT;
+";
+
+/// SQLite's integers are signed; what does not fit lies behind everything that does.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,189 @@
+//! [`Reader`]: one connection that answers reads, never waiting for the writer.
+
+use std::sync::Arc;
+
+use formiga_engine::message::MessageContent;
+use formiga_engine::names::QueueId;
+use formiga_engine::queue::{BodyId, Page, Position, Sequence, Snapshot, StoredMessage};
+use formiga_engine::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use super::integer;
+use crate::{Acquired, DecodeError, Epoch, records};
+
+pub(super) struct Reader {
+    connection: Connection,
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Type(#[from] rusqlite::types::FromSqlError),
+}
+
+type Outcome<T> = Result<T, Error>;
+
+/// Columns: position, message, receives.
+const SELECT_MESSAGES: &str = "
+    SELECT m.available_at, m.sequence, m.message, r.receives
+    FROM message m LEFT JOIN receive r USING (queue, available_at, sequence)
+    WHERE m.queue = ?1 AND (m.available_at, m.sequence) >= (?2, ?3)
+    ORDER BY m.available_at, m.sequence LIMIT ?4";
+
+impl Reader {
+    pub(super) fn new(connection: Connection) -> Reader {
+        Reader { connection }
+    }
+
+    /// Raises the epoch and reads the catalog, in one transaction. The one thing a reader writes:
+    /// taking over must not queue behind the appends of the owner it deposes.
+    pub(super) fn acquire(&mut self) -> Outcome<Acquired> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = |name: &str| -> Outcome<u64> {
+            let mut select = transaction.prepare_cached(SELECT_SETTING)?;
+            let value: Option<[u8; 8]> = select.query_row([name], |row| row.get(0)).optional()?;
+            Ok(value.map_or(0, u64::from_be_bytes))
+        };
+        let epoch = Epoch(number("epoch")? + 1);
+        let next_queue = number("next_queue")?;
+        let latest = Timestamp::from_millis(number("latest")?);
+        let replace = "INSERT OR REPLACE INTO setting VALUES ('epoch', ?1)";
+        transaction.execute(replace, [epoch.0.to_be_bytes()])?;
+        let last_body = "SELECT coalesce(max(body), 0) FROM content";
+        let last_body: i64 = transaction.query_row(last_body, (), |row| row.get(0))?;
+        let mut catalog = Vec::new();
+        {
+            let mut select = transaction.prepare("SELECT entry FROM catalog")?;
+            let mut rows = select.query(())?;
+            while let Some(row) = rows.next()? {
+                catalog.push(records::decode_entry(row.get_ref(0)?.as_blob()?)?);
+            }
+        }
+        transaction.commit()?;
+        let next_body = BodyId(last_body.unsigned_abs() + 1);
+        Ok(Acquired { epoch, catalog, next_queue, next_body, latest })
+    }
+
+    pub(super) fn restore(
+        &mut self,
+        queue: QueueId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Outcome<Snapshot> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut select = transaction.prepare_cached("SELECT row FROM queue WHERE queue = ?1")?;
+        let row: Option<Vec<u8>> =
+            select.query_row([integer(queue.0)], |row| row.get(0)).optional()?;
+        let row = row.map(|bytes| records::decode_row(&bytes)).transpose()?.unwrap_or_default();
+        let in_flight = self.in_flight(queue, now)?;
+        let first_page = self.page(queue, Position::FIRST, limit)?;
+        Ok(Snapshot { row, in_flight, first_page })
+    }
+
+    fn in_flight(&self, queue: QueueId, now: Timestamp) -> Outcome<Vec<StoredMessage>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT r.available_at, r.sequence, m.message, r.receives
+             FROM receive r JOIN message m USING (queue, available_at, sequence)
+             WHERE r.queue = ?1",
+        )?;
+        let mut rows = select.query([integer(queue.0)])?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let message = message(row)?;
+            if message.receives.is_some_and(|receives| receives.visible_at > now) {
+                messages.push(message);
+            }
+        }
+        Ok(messages)
+    }
+
+    pub(super) fn page(&self, queue: QueueId, from: Position, limit: usize) -> Outcome<Page> {
+        let mut select = self.connection.prepare_cached(SELECT_MESSAGES)?;
+        let (available_at, sequence) =
+            (integer(from.available_at.as_millis()), integer(from.sequence.0));
+        // One more than asked for tells whether the queue goes on.
+        let limit_and_one = integer(limit as u64 + 1);
+        let mut rows =
+            select.query(params![integer(queue.0), available_at, sequence, limit_and_one])?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            if messages.len() == limit {
+                return Ok(Page { messages, last: false });
+            }
+            messages.push(message(row)?);
+        }
+        Ok(Page { messages, last: true })
+    }
+
+    pub(super) fn message(
+        &self,
+        queue: QueueId,
+        position: Position,
+    ) -> Outcome<Option<StoredMessage>> {
+        let first = self.page(queue, position, 1)?.messages.pop();
+        Ok(first.filter(|message| message.position == position))
+    }
+
+    pub(super) fn available_between(
+        &self,
+        queue: QueueId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Outcome<u64> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT count(*) FROM message
+             WHERE queue = ?1 AND available_at > ?2 AND available_at <= ?3",
+        )?;
+        let key = [integer(queue.0), integer(after.as_millis()), integer(until.as_millis())];
+        let count: i64 = select.query_row(key, |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    pub(super) fn contents(&self, bodies: &[BodyId]) -> Outcome<Vec<Option<Arc<MessageContent>>>> {
+        let mut select =
+            self.connection.prepare_cached("SELECT content FROM content WHERE body = ?1")?;
+        let mut contents = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let mut rows = select.query([integer(body.0)])?;
+            let content = match rows.next()? {
+                Some(row) => Some(records::decode_content(row.get_ref(0)?.as_blob()?)?),
+                None => None,
+            };
+            contents.push(content.map(Arc::new));
+        }
+        Ok(contents)
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
+        let mut select = self.connection.prepare_cached(SELECT_SETTING)?;
+        Ok(select.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    pub(super) fn has_leftovers(&mut self) -> Outcome<bool> {
+        let mut select = self.connection.prepare_cached("SELECT 1 FROM leftover")?;
+        Ok(select.exists(())?)
+    }
+}
+
+const SELECT_SETTING: &str = "SELECT value FROM setting WHERE name = ?1";
+
+fn message(row: &Row<'_>) -> Outcome<StoredMessage> {
+    let receives = row.get_ref(3)?.as_blob_or_null()?;
+    let receives = receives.map(records::decode_receives).transpose()?;
+    Ok(records::decode_message(position(row)?, row.get_ref(2)?.as_blob()?, receives)?)
+}
+
+/// The position in the first two columns.
+pub(super) fn position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
+    let (available_at, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
+    Ok(Position {
+        available_at: Timestamp::from_millis(available_at.unsigned_abs()),
+        sequence: Sequence(sequence.unsigned_abs()),
+    })
+}
