@@ -1,0 +1,207 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::client::Endpoint;
+use crate::error::BenchError;
+
+/// The largest message, and the largest sum over a batch, that SQS takes.
+const MESSAGE_BYTES_MAX: usize = 1_048_576;
+
+/// The most entries that one batch takes.
+pub(crate) const BATCH_ENTRIES_MAX: usize = 10;
+
+/// What `formiga bench` is asked to do.
+#[derive(clap::Args, Debug, Clone)]
+pub struct BenchArgs {
+    /// The server to measure; http only.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9324", value_parser = Endpoint::parse)]
+    pub endpoint: Endpoint,
+
+    /// What each connection does over and over.
+    #[arg(long, value_enum, default_value_t = Scenario::Send)]
+    pub scenario: Scenario,
+
+    /// How many connections send at the same time, each one request after another.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections: u32,
+
+    /// How long to measure, such as 500ms, 5s or 2m.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub duration: Duration,
+
+    /// How long to send before measuring.
+    #[arg(long, default_value = "1s", value_parser = parse_duration)]
+    pub warm_up: Duration,
+
+    /// Stop measuring after this many operations, if that is sooner than --duration.
+    #[arg(long, value_name = "N")]
+    pub operations: Option<u64>,
+
+    /// Bytes in the body of each message.
+    #[arg(long, value_name = "BYTES", default_value_t = 1024)]
+    pub message_size: usize,
+
+    /// The standard queue to use, created if missing and left in place.
+    /// Without a name a fresh queue is made and deleted afterwards.
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<String>,
+
+    /// Send this many messages before measuring, so that the load meets a backlog.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub depth: u64,
+
+    /// The server's process, on this machine: its CPU time and memory join the report.
+    #[arg(long, value_name = "PID")]
+    pub server_pid: Option<u32>,
+
+    /// Threads that drive the connections.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: u32,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What each connection does over and over.
+#[derive(clap::ValueEnum, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// SendMessage.
+    Send,
+    /// SendMessageBatch with ten entries.
+    SendBatch,
+    /// SendMessage, ReceiveMessage of one message, DeleteMessage.
+    Lifecycle,
+}
+
+impl Scenario {
+    /// How many messages one operation moves.
+    pub(crate) fn messages_per_operation(self) -> u64 {
+        match self {
+            Scenario::Send | Scenario::Lifecycle => 1,
+            Scenario::SendBatch => BATCH_ENTRIES_MAX as u64,
+        }
+    }
+}
+
+impl BenchArgs {
+    /// Refuses what no server could be asked, before anything is sent.
+    pub(crate) fn check(&self) -> Result<(), BenchError> {
+        let size = self.message_size;
+        if size == 0 || size > MESSAGE_BYTES_MAX {
+            return Err(BenchError::Setting(format!(
+                "--message-size is {size}, and SQS takes 1 to {MESSAGE_BYTES_MAX} bytes"
+            )));
+        }
+        if self.scenario == Scenario::SendBatch && size * BATCH_ENTRIES_MAX > MESSAGE_BYTES_MAX {
+            return Err(BenchError::Setting(format!(
+                "a batch of {BATCH_ENTRIES_MAX} messages of {size} bytes exceeds the {MESSAGE_BYTES_MAX} bytes that SQS takes"
+            )));
+        }
+        if self.queue.as_ref().is_some_and(|name| name.ends_with(".fifo")) {
+            return Err(BenchError::Setting(
+                "--queue must name a standard queue, not a FIFO queue".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The queue's name: the given one, or one that no earlier run used.
+    pub(crate) fn queue_name(&self) -> String {
+        self.queue.clone().unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            format!("bench-{}-{}", now.as_nanos(), std::process::id())
+        })
+    }
+
+    /// How many entries of the message size fit one batch.
+    pub(crate) fn batch_entries(&self) -> usize {
+        (MESSAGE_BYTES_MAX / self.message_size).clamp(1, BATCH_ENTRIES_MAX)
+    }
+}
+
+/// Parses a whole number with its unit: `500ms`, `5s` or `2m`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(digits_end);
+    let count: u64 = digits.parse().map_err(|_| {
+        format!("{text:?} is not a whole number with a unit, such as 500ms, 5s or 2m")
+    })?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(count)),
+        "s" => Ok(Duration::from_secs(count)),
+        "m" if count <= u64::MAX / 60 => Ok(Duration::from_secs(count * 60)),
+        _ => Err(format!("{text:?} needs one of the units ms, s and m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: BenchArgs,
+    }
+
+    fn args(line: &[&str]) -> Result<BenchArgs, clap::Error> {
+        Line::try_parse_from([&["bench"], line].concat()).map(|line| line.args)
+    }
+
+    #[test]
+    fn a_duration_is_a_whole_number_with_a_unit() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "5h",
+            "-5s",
+            "1.5s",
+            "5 s",
+            "99999999999999999999s",
+            "18446744073709551615m",
+        ] {
+            assert!(parse_duration(wrong).is_err(), "{wrong:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_reference_page() {
+        let args = args(&[]).expect("no argument is required");
+        assert_eq!(args.endpoint.to_string(), "http://127.0.0.1:9324");
+        assert_eq!(args.scenario, Scenario::Send);
+        assert_eq!((args.connections, args.threads), (64, 1));
+        assert_eq!((args.duration, args.warm_up), (Duration::from_secs(5), Duration::from_secs(1)));
+        assert_eq!((args.message_size, args.depth), (1024, 0));
+        assert!(args.check().is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_before_the_run() {
+        assert!(args(&["--endpoint", "https://127.0.0.1"]).is_err());
+        assert!(args(&["--connections", "0"]).is_err());
+        let refused = |line: &[&str]| args(line).expect("it parses").check().is_err();
+        assert!(refused(&["--message-size", "0"]));
+        assert!(refused(&["--message-size", "1048577"]));
+        assert!(refused(&["--message-size", "200000", "--scenario", "send-batch"]));
+        assert!(refused(&["--queue", "orders.fifo"]));
+    }
+
+    #[test]
+    fn batches_of_large_messages_stay_within_the_batch_limit() {
+        let entries =
+            |size: &str| args(&["--message-size", size]).expect("it parses").batch_entries();
+        assert_eq!(entries("1024"), 10);
+        assert_eq!(entries("104857"), 10);
+        assert_eq!(entries("200000"), 5);
+        assert_eq!(entries("1048576"), 1);
+    }
+}
