@@ -1,0 +1,107 @@
+//! Reads request bodies: bounded in size, in time, and in the memory of all of them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use formiga_wire::error::ErrorKind;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ApiError;
+
+/// The largest body: 1 MiB of characters that JSON escapes with six bytes each, and room for the
+/// rest of the request.
+pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The memory that the bodies of all requests under way may take.
+#[derive(Clone)]
+pub(crate) struct BodyMemory(Arc<Semaphore>);
+
+/// A body, whose memory is accounted for as long as it is held.
+pub(crate) struct BoundedBody {
+    bytes: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl std::ops::Deref for BoundedBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Memory is accounted for in units of this many bytes.
+const UNIT: usize = 1024;
+
+impl BodyMemory {
+    pub(crate) fn new(bytes: usize) -> BodyMemory {
+        BodyMemory(Arc::new(Semaphore::new(bytes / UNIT)))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+        self.0.clone().try_acquire_many_owned(units).ok()
+    }
+}
+
+/// Reads a body whole. `timeout` bounds the time between two parts of it: who sends slower than
+/// that is cut off.
+pub(crate) async fn read(
+    body: Incoming,
+    memory: &BodyMemory,
+    timeout: Duration,
+) -> Result<BoundedBody, ApiError> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    // Who announces no length may send as much as anyone.
+    let reserved = announced.map_or(BODY_BYTES_MAX, |bytes| bytes as usize);
+    let permit = memory.take(reserved).ok_or_else(too_busy)?;
+    let bytes = collect(body, timeout).await?;
+    Ok(BoundedBody { bytes, _permit: permit })
+}
+
+async fn collect(mut body: Incoming, timeout: Duration) -> Result<Bytes, ApiError> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| too_slow())?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        // Most bodies come in one part, which is kept as it is.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+fn too_large() -> ApiError {
+    let message = format!("A request can have at most {BODY_BYTES_MAX} bytes.");
+    ApiError::new(ErrorKind::RequestEntityTooLarge, message)
+}
+
+fn too_busy() -> ApiError {
+    let message = "Too many large requests are under way. Nothing was changed; please try again.";
+    ApiError::new(ErrorKind::ServiceUnavailable, message)
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(ErrorKind::MalformedInput, "The request's body did not arrive in time.")
+}
+
+fn incomplete() -> ApiError {
+    ApiError::new(ErrorKind::MalformedInput, "The request's body ended early.")
+}

@@ -1,0 +1,235 @@
+//! [`Config`]: every setting with its unit and default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, FromArgMatches, ValueEnum};
+
+/// The settings of `formiga serve`. Each is a flag, an environment variable `FORMIGA_*` and a key
+/// of the same name in the TOML file that `--config` names; the first of these that is given
+/// counts.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "FORMIGA_LISTEN", default_value = "127.0.0.1:9324")]
+    pub listen: SocketAddr,
+
+    /// Where the queues are kept.
+    #[arg(long, env = "FORMIGA_DATA_DIR", default_value = "./formiga-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// What keeps the queues.
+    #[arg(long, env = "FORMIGA_STORE", default_value = "sqlite")]
+    pub store: StoreKind,
+
+    /// What an acknowledged message survives: `fsync` everything, `os` the end of the process but
+    /// not of the power.
+    #[arg(long, env = "FORMIGA_DURABILITY", default_value = "fsync")]
+    pub durability: DurabilityKind,
+
+    /// The region of requests whose signature names none.
+    #[arg(long, env = "FORMIGA_REGION", default_value = "us-east-1")]
+    pub region: String,
+
+    /// Listen beyond this machine although nothing checks who calls.
+    #[arg(long, env = "FORMIGA_ALLOW_ANONYMOUS")]
+    pub allow_anonymous: bool,
+
+    /// Start although the clock is far behind the time at which data was last written.
+    #[arg(long, env = "FORMIGA_ACCEPT_CLOCK")]
+    pub accept_clock: bool,
+
+    /// Web origins whose pages may call the server, such as `https://console.example`; several
+    /// are separated by commas.
+    #[arg(long, env = "FORMIGA_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    pub allowed_origin: Vec<String>,
+
+    /// Host names under which browsers may call the server, besides localhost and IP addresses;
+    /// several are separated by commas.
+    #[arg(long, env = "FORMIGA_ALLOWED_HOST", value_delimiter = ',', value_name = "HOST")]
+    pub allowed_host: Vec<String>,
+
+    /// How logs are written: text for people, json for machines; auto is text on a terminal.
+    #[arg(long, env = "FORMIGA_LOG_FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+
+    /// How much is logged: error, warn, info, debug or trace.
+    #[arg(long, env = "FORMIGA_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+
+    /// How much memory recent messages' contents may take, in MiB.
+    #[arg(long, env = "FORMIGA_CONTENT_CACHE_MIB", default_value_t = 64, value_name = "MIB")]
+    pub content_cache_mib: usize,
+
+    /// How much memory the bodies of requests being read may take, in MiB; beyond, requests are
+    /// answered 503.
+    #[arg(long, env = "FORMIGA_REQUEST_MEMORY_MIB", default_value_t = 256, value_name = "MIB")]
+    pub request_memory_mib: usize,
+
+    /// How many messages of one queue may be in flight.
+    #[arg(long, env = "FORMIGA_IN_FLIGHT_MAX", default_value_t = 120_000, value_name = "MESSAGES")]
+    pub in_flight_max: usize,
+
+    /// How many visible or delayed messages of one queue are held in memory.
+    #[arg(long, env = "FORMIGA_WINDOW", default_value_t = 4096, value_name = "MESSAGES")]
+    pub window: usize,
+
+    /// Threads that serve connections and queues; 0 is one for each core.
+    #[arg(long, env = "FORMIGA_THREADS", default_value_t = 0)]
+    pub threads: usize,
+
+    /// A TOML file with settings, each under its flag's name with `_` for `-`.
+    #[arg(long, env = "FORMIGA_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What keeps the queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// A SQLite database in the data directory.
+    Sqlite,
+    /// Memory only; nothing survives.
+    Memory,
+}
+
+/// What an acknowledged message survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityKind {
+    /// Power loss.
+    Fsync,
+    /// The end of the process only.
+    Os,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why the settings cannot be used, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// The defaults, as if no flag, variable or file said otherwise.
+    pub fn defaults() -> Config {
+        let command = Config::augment_args(clap::Command::new("formiga"));
+        let matches = command.get_matches_from(["formiga"]);
+        Config::from_arg_matches(&matches).expect("the defaults are valid")
+    }
+
+    /// Checks what no single setting shows.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.listen.ip().is_loopback() && !self.allow_anonymous {
+            return Err(ConfigError(format!(
+                "listening on {} would let anyone who reaches it use every queue, since nothing checks who calls; \
+                 listen on 127.0.0.1, or say --allow-anonymous if that is what you want",
+                self.listen
+            )));
+        }
+        if !(16..=1_000_000).contains(&self.window) {
+            return Err(ConfigError("the window is between 16 and 1000000 messages".to_owned()));
+        }
+        if self.in_flight_max == 0 {
+            return Err(ConfigError("at least one message must be allowed in flight".to_owned()));
+        }
+        if !(16..=1 << 20).contains(&self.request_memory_mib) {
+            return Err(ConfigError("the request memory is at least 16 MiB".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Turns the settings of a TOML file into flags, to be read before those of the command line.
+///
+/// clap then checks a file's values as it checks flags, and knows one set of names. A setting that
+/// the command line or the environment gives is left out.
+pub fn flags_of_file(text: &str, given: &clap::ArgMatches) -> Result<Vec<String>, ConfigError> {
+    use clap::parser::ValueSource;
+
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| ConfigError(error.to_string()))?;
+    let command = Config::augment_args(clap::Command::new("formiga"));
+    let mut flags = Vec::new();
+    for (key, value) in table {
+        let known = command.get_arguments().find(|argument| argument.get_id().as_str() == key);
+        if known.is_none() || key == "config" {
+            return Err(ConfigError(format!("there is no setting called {key}")));
+        }
+        let source = given.value_source(&key);
+        if matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) {
+            continue;
+        }
+        let flag = format!("--{}", key.replace('_', "-"));
+        match value {
+            toml::Value::Boolean(true) => flags.push(flag),
+            toml::Value::Boolean(false) => {}
+            toml::Value::Array(values) => {
+                for value in values {
+                    flags.push(format!("{flag}={}", plain(&key, &value)?));
+                }
+            }
+            value => flags.push(format!("{flag}={}", plain(&key, &value)?)),
+        }
+    }
+    Ok(flags)
+}
+
+fn plain(key: &str, value: &toml::Value) -> Result<String, ConfigError> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        _ => Err(ConfigError(format!("the setting {key} takes a text or a whole number"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_server_is_refused_beyond_this_machine_unless_allowed() {
+        let mut config = Config::defaults();
+        assert!(config.check().is_ok());
+        config.listen = "0.0.0.0:9324".parse().unwrap();
+        let sentence = config.check().unwrap_err().to_string();
+        assert!(sentence.contains("--allow-anonymous"), "{sentence}");
+        config.allow_anonymous = true;
+        assert!(config.check().is_ok());
+    }
+
+    fn given(arguments: &[&str]) -> clap::ArgMatches {
+        let command = Config::augment_args(clap::Command::new("formiga"));
+        command.get_matches_from([&["formiga"], arguments].concat())
+    }
+
+    #[test]
+    fn a_file_gives_what_the_command_line_does_not() {
+        let file = "listen = '127.0.0.1:1'\nstore = 'memory'\nallow_anonymous = true\nwindow = 99\n\
+                    allowed_host = ['a', 'b']";
+        let flags = flags_of_file(file, &given(&["--store", "sqlite"])).unwrap();
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let all = given(&flags);
+        let config = Config::from_arg_matches(&all).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:1".parse().unwrap());
+        assert_eq!(config.store, StoreKind::Sqlite, "left to the command line");
+        assert!(config.allow_anonymous);
+        assert_eq!(config.window, 99);
+        assert_eq!(config.allowed_host, ["a", "b"]);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let error = flags_of_file("lisen = 'x'", &given(&[])).unwrap_err();
+        assert_eq!(error.to_string(), "there is no setting called lisen");
+        assert!(flags_of_file("listen = 1.5", &given(&[])).is_err());
+        assert!(flags_of_file("listen = ", &given(&[])).is_err());
+    }
+}

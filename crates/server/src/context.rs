@@ -1,0 +1,107 @@
+//! [`Context`]: caller, request id and the server's parts, as actions see them.
+
+use std::sync::Arc;
+
+use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
+use formiga_wire::error::ErrorKind;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::queue_url;
+use crate::queues::{Directory, QueueHandle};
+use crate::random::Random;
+
+/// Who calls, as far as anyone can tell without checking signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The account of the caller's queues.
+    pub(crate) account: AccountId,
+    /// The region the request is for.
+    pub(crate) region: Region,
+}
+
+impl Caller {
+    /// Reads account and region from the credential in an `Authorization` header,
+    /// `{access key}/{date}/{region}/{service}/aws4_request`. An access key of 12 digits is an
+    /// account; any other, or none, means the default account.
+    pub(crate) fn read(authorization: Option<&str>, default_region: &Region) -> Caller {
+        let credential = authorization.and_then(|header| {
+            let (_, credential) = header.split_once("Credential=")?;
+            credential.split([',', ' ']).next()
+        });
+        let mut parts = credential.unwrap_or_default().split('/');
+        let account = parts.next().and_then(|access_key| AccountId::parse(access_key).ok());
+        let region = parts.nth(1).and_then(|region| Region::parse(region).ok());
+        Caller {
+            account: account.unwrap_or(AccountId::DEFAULT),
+            region: region.unwrap_or_else(|| default_region.clone()),
+        }
+    }
+}
+
+/// One request, as its action sees it.
+pub(crate) struct Context {
+    /// Every queue.
+    pub(crate) queues: Arc<Directory>,
+    /// Where message ids come from.
+    pub(crate) random: Arc<Random>,
+    /// Who calls.
+    pub(crate) caller: Caller,
+    /// The id of this request.
+    pub(crate) request_id: Uuid,
+    /// The host and port under which the caller reached the server.
+    pub(crate) host: String,
+    /// The `X-Amzn-Trace-Id` header.
+    pub(crate) trace_header: Option<String>,
+}
+
+impl Context {
+    /// The queue that `url` names. A missing, empty or unknown URL is answered alike, even before
+    /// other parameters are looked at.
+    pub(crate) fn find(&self, url: Option<&str>) -> Result<QueueHandle, ApiError> {
+        let key = url.and_then(|url| queue_url::parse(url, &self.caller));
+        key.and_then(|key| self.queues.find(&key)).ok_or_else(queue_does_not_exist)
+    }
+
+    /// The caller's own queue called `name`.
+    pub(crate) fn own(&self, name: QueueName) -> QueueKey {
+        let Caller { account, region } = self.caller.clone();
+        QueueKey { account, region, name }
+    }
+}
+
+/// The answer to a request for a queue that is not there.
+pub(crate) fn queue_does_not_exist() -> ApiError {
+    ApiError::new(ErrorKind::QueueDoesNotExist, "The specified queue does not exist.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(authorization: Option<&str>) -> (String, String) {
+        let caller = Caller::read(authorization, &Region::parse("us-east-1").unwrap());
+        (caller.account.to_string(), caller.region.to_string())
+    }
+
+    #[test]
+    fn account_and_region_come_from_the_credential_scope() {
+        let header = "AWS4-HMAC-SHA256 Credential=123456789012/20261123/eu-west-1/sqs/aws4_request, \
+                      SignedHeaders=host, Signature=00";
+        assert_eq!(caller(Some(header)), ("123456789012".into(), "eu-west-1".into()));
+    }
+
+    #[test]
+    fn without_a_credential_the_defaults_count() {
+        let defaults = ("000000000000".to_owned(), "us-east-1".to_owned());
+        for header in [
+            None,
+            Some(""),
+            Some("Basic abc"),
+            Some("AWS4-HMAC-SHA256 Credential=test"),
+            Some("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/1/BAD REGION/x"),
+        ] {
+            assert_eq!(caller(header), defaults, "{header:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The server's own actions: an AWS JSON service called `Formiga`.
+
+use std::time::Duration;
+
+use formiga_store::{Append, Change};
+use formiga_wire::error::ErrorKind;
+use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput};
+
+use crate::error::{self, ApiError};
+use crate::gateway::{Answer, Gateway, run};
+
+/// How far ahead the server's clock was moved, in milliseconds; kept with the data.
+pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
+
+/// The answer to the action, or `None` when there is no such action.
+pub(crate) async fn act(gateway: &Gateway, action: &str, body: &[u8]) -> Option<Answer> {
+    match action {
+        "AdvanceClock" => Some(run(body, async |input| advance_clock(gateway, input).await).await),
+        _ => None,
+    }
+}
+
+/// A hundred years.
+const ADVANCE_MILLISECONDS_MAX: i64 = 100 * 366 * 24 * 3600 * 1000;
+
+/// Moves the server's clock ahead, so that tests need not wait out delays, timeouts and retention
+/// periods. The data directory remembers by how much: time must not run backwards for the messages
+/// in it.
+async fn advance_clock(
+    gateway: &Gateway,
+    input: AdvanceClockInput,
+) -> Result<AdvanceClockOutput, ApiError> {
+    let seconds = input.seconds.unwrap_or_default();
+    let total = seconds
+        .checked_mul(1000)
+        .and_then(|millis| millis.checked_add(input.milliseconds.unwrap_or_default()));
+    let total = total.filter(|total| (0..=ADVANCE_MILLISECONDS_MAX).contains(total));
+    let Some(total) = total else {
+        return Err(error::invalid("Seconds", seconds, "The clock only moves ahead."));
+    };
+    let by = Duration::from_millis(total.unsigned_abs());
+    let ahead = gateway.clock.advance(by);
+    let millis = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
+    let change = Change::Setting(CLOCK_AHEAD, millis.to_be_bytes().to_vec());
+    let now = gateway.clock.now();
+    let written = gateway.store.append(gateway.epoch, Append { at: now, change }).await;
+    written.map_err(|error| {
+        tracing::error!(%error, "the clock's advance could not be stored");
+        ApiError::new(ErrorKind::InternalFailure, "The clock's advance could not be stored.")
+    })?;
+    tracing::info!(ahead_milliseconds = millis, "the clock was moved ahead");
+    Ok(AdvanceClockOutput { now_milliseconds: i64::try_from(now.as_millis()).unwrap_or(i64::MAX) })
+}

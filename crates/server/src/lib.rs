@@ -1,0 +1,225 @@
+//! Formiga's server: sockets, tasks and configuration around the engine, the codecs and the store.
+//!
+//! [`Server::start`] wires the parts together; a [`Server`] answers until it is stopped.
+
+mod body;
+mod browser;
+pub mod clock;
+pub mod config;
+mod context;
+mod error;
+mod formiga;
+mod gateway;
+mod hex;
+mod http;
+mod queue_url;
+mod queues;
+mod random;
+mod sqs;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use formiga_engine::names::Region;
+use formiga_engine::queue::QueueLimits;
+use formiga_engine::receipt::ReceiptKey;
+use formiga_engine::time::Timestamp;
+use formiga_store::{
+    Acquired, Append, AppendError, Change, Durability, MemoryStore, OpenError, ReadError,
+    SqliteOptions, SqliteStore, Store,
+};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::body::BodyMemory;
+use crate::browser::BrowserRules;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, DurabilityKind, StoreKind};
+use crate::gateway::Gateway;
+use crate::queues::{Directory, DirectoryParts};
+use crate::random::Random;
+
+/// Why a server did not start. Each is one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The default region is not one.
+    #[error("{0:?} is not a region; regions look like us-east-1")]
+    Region(String),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What is in the data directory cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What is in the data directory cannot be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The wall clock is behind the data.
+    #[error(
+        "the clock is {behind:?} behind the time at which data was last written; set the clock, or say --accept-clock \
+         if it is right"
+    )]
+    Clock {
+        /// By how much.
+        behind: Duration,
+    },
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    listener: JoinHandle<()>,
+    directory: Arc<Directory>,
+    store: Arc<dyn Store>,
+}
+
+impl Server {
+    /// Opens the store and listens. Returns once requests are answered.
+    pub async fn start(config: &Config) -> Result<Server, StartError> {
+        config.check()?;
+        let default_region =
+            Region::parse(&config.region).map_err(|_| StartError::Region(config.region.clone()))?;
+        // Listening comes first: who cannot listen should not take over a store.
+        let failed = |source| StartError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let store = open_store(config)?;
+        let acquired = store.acquire().await?;
+        let random = Arc::new(Random::new());
+        let clock = start_clock(config, &*store, &acquired).await?;
+        let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;
+        let epoch = acquired.epoch;
+        let (stop, stopping) = watch::channel(false);
+        let directory = Directory::start(DirectoryParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            acquired,
+            receipt_key,
+            limits: QueueLimits {
+                in_flight_max: config.in_flight_max,
+                window: config.window,
+                page: QueueLimits::default().page.min(config.window / 2),
+            },
+            content_cache_bytes: config.content_cache_mib << 20,
+            stopping: stopping.clone(),
+        });
+        let gateway = Arc::new(Gateway {
+            queues: directory.clone(),
+            store: store.clone(),
+            clock,
+            random,
+            browsers: BrowserRules {
+                allowed_origins: config.allowed_origin.clone(),
+                allowed_hosts: config.allowed_host.clone(),
+            },
+            default_region,
+            body_memory: BodyMemory::new(config.request_memory_mib << 20),
+            body_timeout: BODY_TIMEOUT,
+            own_host: address.to_string(),
+            epoch,
+        });
+        let listener = tokio::spawn(http::serve(listener, gateway, stopping));
+        Ok(Server { address, stop, listener, directory, store })
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Why the store no longer acknowledges anything, if that is so.
+    pub fn failure(&self) -> Option<String> {
+        self.store.failure()
+    }
+
+    /// Takes no new work, ends long polls at once, and returns when everything acknowledged is
+    /// durable and the store is closed.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.listener.await;
+        self.directory.stop().await;
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        closed.expect("closing the store does not panic");
+    }
+}
+
+/// How long a client may pause in the middle of a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A wall clock this far behind the data is waited for.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(10);
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    Ok(match config.store {
+        StoreKind::Memory => Arc::new(MemoryStore::new()),
+        StoreKind::Sqlite => {
+            let durability = match config.durability {
+                DurabilityKind::Fsync => Durability::Fsync,
+                DurabilityKind::Os => Durability::Os,
+            };
+            let options = SqliteOptions { durability, ..SqliteOptions::default() };
+            Arc::new(SqliteStore::open(&config.data_dir, options)?)
+        }
+    })
+}
+
+/// A clock that does not run behind what is stored: message times and timeouts rest on it.
+async fn start_clock(
+    config: &Config,
+    store: &dyn Store,
+    acquired: &Acquired,
+) -> Result<Arc<dyn Clock>, StartError> {
+    let ahead = store.setting(formiga::CLOCK_AHEAD).await?;
+    let ahead = ahead.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+    let clock = SystemClock::new(Duration::from_millis(ahead));
+    let behind = acquired.latest.since(clock.now());
+    if behind > CLOCK_BEHIND_MAX {
+        if !config.accept_clock {
+            return Err(StartError::Clock { behind });
+        }
+        tracing::warn!(?behind, "the clock is behind the data; accepted as told");
+    } else if !behind.is_zero() {
+        tracing::warn!(?behind, "the clock is behind the data; waiting for it");
+        clock.sleep_until(acquired.latest).await;
+    }
+    Ok(Arc::new(clock))
+}
+
+const RECEIPT_KEY: &str = "receipt_key";
+
+/// The key of the data directory's receipt handles, made at the first start.
+async fn receipt_key(
+    store: &dyn Store,
+    acquired: &Acquired,
+    clock: &dyn Clock,
+    random: &Random,
+) -> Result<ReceiptKey, StartError> {
+    let kept = store.setting(RECEIPT_KEY).await?;
+    if let Some(secret) = kept {
+        let secret = secret.as_slice().try_into();
+        let damaged = |_| ReadError("the key of the receipt handles is damaged".to_owned());
+        return Ok(ReceiptKey::new(secret.map_err(damaged)?));
+    }
+    let secret: [u8; 32] = random.bytes();
+    let change = Change::Setting(RECEIPT_KEY, secret.to_vec());
+    let at: Timestamp = clock.now();
+    store.append(acquired.epoch, Append { at, change }).await?;
+    Ok(ReceiptKey::new(&secret))
+}

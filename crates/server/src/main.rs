@@ -1,0 +1,143 @@
+//! `formiga`: read configuration, start, wait for a signal, stop.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use formiga_bench::BenchArgs;
+use formiga_server::Server;
+use formiga_server::config::{Config, LogFormat, StoreKind, flags_of_file};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Amazon SQS that anyone can run.
+#[derive(Parser)]
+#[command(name = "formiga", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: CliCommand,
+}
+
+#[derive(Subcommand)]
+enum CliCommand {
+    /// Run the server (the default).
+    Serve(Box<Config>),
+    /// Measure an SQS endpoint.
+    Bench(BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match parse(std::env::args_os().collect()) {
+        Ok(CliCommand::Serve(config)) => serve(&config),
+        Ok(CliCommand::Bench(arguments)) => match formiga_bench::run(&arguments) {
+            Ok(report) => {
+                formiga_bench::print(&report, arguments.json);
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("formiga: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the command line, and the settings file that it names. `formiga` alone, or with flags
+/// only, is `formiga serve`.
+fn parse(mut arguments: Vec<OsString>) -> Result<CliCommand, String> {
+    let is_flag = |argument: &OsString| argument.to_string_lossy().starts_with('-');
+    let about_itself = ["-h", "--help", "-V", "--version"];
+    match arguments.get(1) {
+        None => arguments.push("serve".into()),
+        Some(first) if is_flag(first) && !about_itself.iter().any(|flag| first == flag) => {
+            arguments.insert(1, "serve".into());
+        }
+        Some(_) => {}
+    }
+    let matches = Cli::command().get_matches_from(&arguments);
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    let path = match &cli.command {
+        CliCommand::Serve(config) => config.config.clone(),
+        CliCommand::Bench(_) => None,
+    };
+    let Some(path) = path else { return Ok(cli.command) };
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let given = matches.subcommand_matches("serve").expect("serve was parsed");
+    let flags =
+        flags_of_file(&text, given).map_err(|error| format!("{}: {error}", path.display()))?;
+    arguments.extend(flags.into_iter().map(OsString::from));
+    Ok(Cli::parse_from(arguments).command)
+}
+
+fn serve(config: &Config) -> Result<(), String> {
+    start_log(config)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    let runtime = runtime.enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        // Signals are listened for before anything can be acknowledged.
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let server = Server::start(config).await.map_err(|error| error.to_string())?;
+        welcome(config, &server);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        let failure = server.failure();
+        server.stop().await;
+        tracing::info!("stopped");
+        failure.map_or(Ok(()), Err)
+    })
+}
+
+/// What a new user needs: where the server is, where the data is, and a line to try it with.
+fn welcome(config: &Config, server: &Server) {
+    let endpoint = format!("http://{}", server.address());
+    let data = match config.store {
+        StoreKind::Memory => "in memory only".to_owned(),
+        StoreKind::Sqlite => {
+            let path = std::path::absolute(&config.data_dir);
+            path.unwrap_or_else(|_| config.data_dir.clone()).display().to_string()
+        }
+    };
+    let text = format!(
+        "Formiga {version} answers at {endpoint}\n\
+         Data: {data}\n\
+         Try:  AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any aws --region {region} --endpoint-url {endpoint} \
+         sqs create-queue --queue-name hello\n",
+        version = env!("CARGO_PKG_VERSION"),
+        region = config.region,
+    );
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    tracing::info!(%endpoint, %data, "started");
+}
+
+fn start_log(config: &Config) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.log_level)
+        .map_err(|error| format!("the log level {:?} is not one: {error}", config.log_level))?;
+    let json = match config.log_format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    if json {
+        log.json().init();
+    } else {
+        log.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+    Ok(())
+}

@@ -1,0 +1,392 @@
+//! The directory: queue name -> handle. A [`QueueHandle`] reaches the task that owns the queue and
+//! starts it when there is none.
+
+mod catalog;
+mod contents;
+mod pending;
+mod task;
+mod waiters;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use formiga_engine::attributes::AttributeName;
+use formiga_engine::catalog::{Catalog, CatalogEntry, CreateRefusal};
+use formiga_engine::limits::QUEUE_NAME_CHARACTERS_MAX;
+use formiga_engine::message::MessageContent;
+use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
+use formiga_engine::queue::{
+    BodyId, Command, Counters, NewMessage, Position, QueueLimits, ReceivedMessage, Reply,
+    VisibilityRefusal,
+};
+use formiga_engine::receipt::ReceiptKey;
+use formiga_engine::time::Timestamp;
+use formiga_store::{Epoch, Store};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use contents::ContentBudget;
+use task::{QueueTask, Request};
+
+/// Why a queue could not answer. Nothing was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// It certainly did not happen; trying again is safe and may help.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It may or may not have happened.
+    #[error("the queue's task ended before the outcome was known: {0}")]
+    Unknown(String),
+    /// The queue was deleted meanwhile.
+    #[error("the queue was deleted")]
+    QueueDeleted,
+}
+
+/// What every queue's task works with.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) epoch: Epoch,
+    pub(crate) limits: QueueLimits,
+    pub(crate) contents: ContentBudget,
+    /// Turns true when the server stops: long polls end, no new ones begin.
+    pub(crate) stopping: watch::Receiver<bool>,
+    next_body: AtomicU64,
+}
+
+/// Every queue that exists.
+pub(crate) struct Directory {
+    shared: Arc<Shared>,
+    queues: RwLock<BTreeMap<QueueKey, Arc<Queue>>>,
+    catalog: mpsc::Sender<catalog::Request>,
+    receipt_key: ReceiptKey,
+}
+
+/// What the directory keeps of a queue, whether its task runs or not.
+struct Queue {
+    entry: Arc<CatalogEntry>,
+    inbox: Mutex<Option<mpsc::Sender<Request>>>,
+    /// Held by the task while it owns the queue, so that no two ever do.
+    ownership: Arc<tokio::sync::Mutex<()>>,
+    deleted: AtomicBool,
+}
+
+/// How many requests may wait for one queue's task. Their bytes are bounded where requests are
+/// read.
+const INBOX_REQUESTS_MAX: usize = 16 * 1024;
+
+/// What the directory starts from.
+pub(crate) struct DirectoryParts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) acquired: formiga_store::Acquired,
+    pub(crate) receipt_key: ReceiptKey,
+    pub(crate) limits: QueueLimits,
+    pub(crate) content_cache_bytes: usize,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Directory {
+    /// Starts the catalog's task and knows every queue; no queue's task runs yet.
+    pub(crate) fn start(parts: DirectoryParts) -> Arc<Directory> {
+        let acquired = parts.acquired;
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            clock: parts.clock,
+            epoch: acquired.epoch,
+            limits: parts.limits,
+            contents: ContentBudget::new(parts.content_cache_bytes),
+            stopping: parts.stopping,
+            next_body: AtomicU64::new(acquired.next_body.0),
+        });
+        let catalog = Catalog::restore(acquired.catalog, acquired.next_queue);
+        let known = catalog.iter().map(|entry| (entry.key.clone(), Queue::new(entry.clone())));
+        let (requests, inbox) = mpsc::channel(1024);
+        let directory = Arc::new(Directory {
+            queues: RwLock::new(known.collect()),
+            catalog: requests,
+            receipt_key: parts.receipt_key,
+            shared,
+        });
+        tokio::spawn(catalog::run(Arc::downgrade(&directory), catalog, inbox));
+        directory
+    }
+
+    /// The queue called `key`.
+    pub(crate) fn find(&self, key: &QueueKey) -> Option<QueueHandle> {
+        let queue = self.queues.read().expect("no one panics with the lock").get(key)?.clone();
+        if queue.deleted.load(Ordering::Acquire) {
+            return None;
+        }
+        Some(self.handle(queue))
+    }
+
+    /// Creates a queue, or finds the one that exists with equal attributes.
+    pub(crate) async fn create(
+        &self,
+        key: QueueKey,
+        attributes: Vec<(AttributeName, String)>,
+    ) -> Result<Result<Arc<CatalogEntry>, CreateRefusal>, Unanswered> {
+        let (reply_to, reply) = oneshot::channel();
+        self.ask_catalog(catalog::Request::Create { key, attributes, reply_to }, reply).await
+    }
+
+    /// Deletes a queue with everything in it. Tells whether there was one.
+    pub(crate) async fn delete(&self, key: QueueKey) -> Result<bool, Unanswered> {
+        let (reply_to, reply) = oneshot::channel();
+        self.ask_catalog(catalog::Request::Delete { key, reply_to }, reply).await
+    }
+
+    async fn ask_catalog<T>(
+        &self,
+        request: catalog::Request,
+        reply: oneshot::Receiver<Result<T, Unanswered>>,
+    ) -> Result<T, Unanswered> {
+        if self.catalog.send(request).await.is_err() {
+            return Err(stopped());
+        }
+        let ended = || Unanswered::Unknown("the catalog's task ended".to_owned());
+        reply.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The names of the queues of an account and region that start with `prefix`, in their order,
+    /// after the name `after`, at most `limit`.
+    pub(crate) fn list(
+        &self,
+        account: AccountId,
+        region: &Region,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<String> {
+        let queues = self.queues.read().expect("no one panics with the lock");
+        let name = first_name_from(after.unwrap_or_default().max(prefix));
+        let first = QueueKey { account, region: region.clone(), name };
+        queues
+            .range(first..)
+            .take_while(|(key, _)| {
+                key.account == account
+                    && key.region == *region
+                    && key.name.as_str().starts_with(prefix)
+            })
+            .filter(|(key, _)| after.is_none_or(|after| key.name.as_str() > after))
+            .filter(|(_, queue)| !queue.deleted.load(Ordering::Acquire))
+            .map(|(key, _)| key.name.as_str().to_owned())
+            .take(limit)
+            .collect()
+    }
+
+    /// An id for a new message's content, never given out before.
+    pub(crate) fn next_body(&self) -> BodyId {
+        BodyId(self.shared.next_body.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The key under which receipt handles are authenticated.
+    pub(crate) fn receipt_key(&self) -> &ReceiptKey {
+        &self.receipt_key
+    }
+
+    /// Ends every task after its work is durable.
+    pub(crate) async fn stop(&self) {
+        let queues: Vec<_> =
+            self.queues.read().expect("no one panics with the lock").values().cloned().collect();
+        for queue in &queues {
+            queue.end_task();
+        }
+        for queue in &queues {
+            drop(queue.ownership.lock().await);
+        }
+    }
+
+    fn handle(&self, queue: Arc<Queue>) -> QueueHandle {
+        QueueHandle { shared: self.shared.clone(), queue }
+    }
+}
+
+impl Queue {
+    fn new(entry: Arc<CatalogEntry>) -> Arc<Queue> {
+        Arc::new(Queue {
+            entry,
+            inbox: Mutex::default(),
+            ownership: Arc::default(),
+            deleted: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells the task, if one runs, to end when its inbox is empty and its work is durable.
+    fn end_task(&self) {
+        self.inbox.lock().expect("no one panics with the lock").take();
+    }
+}
+
+/// Reaches one queue.
+#[derive(Clone)]
+pub(crate) struct QueueHandle {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+}
+
+/// A message with its content, as a receive returns it.
+pub(crate) type MessageWithContent = (ReceivedMessage, Arc<MessageContent>);
+
+/// Nothing was received because too many messages are in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OverInFlightLimit;
+
+impl QueueHandle {
+    /// What the catalog knows of the queue.
+    pub(crate) fn entry(&self) -> &CatalogEntry {
+        &self.queue.entry
+    }
+
+    /// The id of this incarnation.
+    pub(crate) fn id(&self) -> QueueId {
+        self.queue.entry.id
+    }
+
+    /// Stores messages. They are durable when this returns.
+    pub(crate) async fn send(&self, messages: Vec<NewMessage>) -> Result<(), Unanswered> {
+        match self.ask(Command::Send(messages), None).await?.reply {
+            Reply::Sent => Ok(()),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Takes up to `max` visible messages; with a wait time, waits for the first of them.
+    pub(crate) async fn receive(
+        &self,
+        max: usize,
+        visibility_timeout: Option<Duration>,
+        wait_time: Duration,
+    ) -> Result<Result<Vec<MessageWithContent>, OverInFlightLimit>, Unanswered> {
+        let wait_until = (!wait_time.is_zero()).then(|| self.shared.clock.now() + wait_time);
+        let command = Command::Receive { max, visibility_timeout };
+        let outcome = self.ask(command, wait_until).await?;
+        match outcome.reply {
+            Reply::Received(messages) => {
+                Ok(Ok(self.with_contents(messages, outcome.contents).await?))
+            }
+            Reply::OverInFlightLimit => Ok(Err(OverInFlightLimit)),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Deletes messages. They stay deleted when this returns.
+    pub(crate) async fn delete(&self, positions: Vec<Position>) -> Result<(), Unanswered> {
+        match self.ask(Command::Delete(positions), None).await?.reply {
+            Reply::Deleted => Ok(()),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Changes visibility timeouts: one outcome for each entry.
+    pub(crate) async fn change_visibility(
+        &self,
+        changes: Vec<(Position, Duration)>,
+    ) -> Result<Vec<Result<(), VisibilityRefusal>>, Unanswered> {
+        match self.ask(Command::ChangeVisibility(changes), None).await?.reply {
+            Reply::VisibilityChanged(outcomes) => Ok(outcomes),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Counts the messages.
+    pub(crate) async fn count(&self) -> Result<Counters, Unanswered> {
+        match self.ask(Command::Count, None).await?.reply {
+            Reply::Counted(counters) => Ok(counters),
+            reply => unexpected(&reply),
+        }
+    }
+
+    async fn ask(
+        &self,
+        command: Command,
+        wait_until: Option<Timestamp>,
+    ) -> Result<Outcome, Unanswered> {
+        let (reply_to, reply) = oneshot::channel();
+        self.hand_in(Request { command, wait_until, reply_to })?;
+        let ended = || Unanswered::Unknown("it failed, and is being reloaded".to_owned());
+        reply.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Puts a request into the task's inbox; starts the task if none runs.
+    fn hand_in(&self, request: Request) -> Result<(), Unanswered> {
+        let mut inbox = self.queue.inbox.lock().expect("no one panics with the lock");
+        let sent = match inbox.as_ref() {
+            Some(sender) => sender.try_send(request),
+            None => Err(TrySendError::Closed(request)),
+        };
+        match sent {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                Err(Unanswered::Unavailable("too many requests wait for the queue".to_owned()))
+            }
+            Err(TrySendError::Closed(request)) => {
+                let sender = self.start_task()?;
+                sender.try_send(request).expect("a new inbox is open and empty");
+                *inbox = Some(sender);
+                Ok(())
+            }
+        }
+    }
+
+    fn start_task(&self) -> Result<mpsc::Sender<Request>, Unanswered> {
+        if self.queue.deleted.load(Ordering::Acquire) {
+            return Err(Unanswered::QueueDeleted);
+        }
+        let (sender, inbox) = mpsc::channel(INBOX_REQUESTS_MAX);
+        let (shared, queue) = (self.shared.clone(), self.queue.clone());
+        tokio::spawn(async move {
+            let ownership = queue.ownership.clone().lock_owned().await;
+            QueueTask::run(shared, queue.entry.clone(), inbox).await;
+            drop(ownership);
+        });
+        Ok(sender)
+    }
+
+    /// Contents that were not at hand are read; a message deleted meanwhile leaves the reply.
+    async fn with_contents(
+        &self,
+        messages: Vec<ReceivedMessage>,
+        mut contents: Vec<Option<Arc<MessageContent>>>,
+    ) -> Result<Vec<MessageWithContent>, Unanswered> {
+        let missing: Vec<usize> =
+            (0..messages.len()).filter(|&index| contents[index].is_none()).collect();
+        if !missing.is_empty() {
+            let bodies = missing.iter().map(|&index| messages[index].message.body).collect();
+            let read = self.shared.store.contents(bodies).await;
+            let read = read.map_err(|error| Unanswered::Unavailable(error.to_string()))?;
+            for (index, content) in missing.into_iter().zip(read) {
+                contents[index] = content;
+            }
+        }
+        let pairs = messages.into_iter().zip(contents);
+        Ok(pairs.filter_map(|(message, content)| Some((message, content?))).collect())
+    }
+}
+
+/// A reply, and for received messages those of their contents that were at hand.
+pub(crate) struct Outcome {
+    pub(crate) reply: Reply,
+    pub(crate) contents: Vec<Option<Arc<MessageContent>>>,
+}
+
+/// A queue name that no name which starts with `start`, or comes after it, precedes.
+fn first_name_from(start: &str) -> QueueName {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let end = start.find(|c| !allowed(c)).unwrap_or(start.len()).min(QUEUE_NAME_CHARACTERS_MAX);
+    // `-` is the smallest character of a name.
+    let name = QueueName::parse(&start[..end]).or_else(|_| QueueName::parse("-"));
+    name.expect("a hyphen is a queue name")
+}
+
+fn stopped() -> Unanswered {
+    Unanswered::Unavailable("the server is stopping".to_owned())
+}
+
+fn unexpected<T>(reply: &Reply) -> T {
+    panic!("the queue answered another command: {reply:?}")
+}

@@ -1,0 +1,29 @@
+//! `GetQueueUrl`
+
+use formiga_engine::names::{AccountId, QueueName};
+use formiga_wire::error::ErrorKind;
+use formiga_wire::sqs::{GetQueueUrlInput, GetQueueUrlOutput};
+
+use crate::context::{Context, queue_does_not_exist};
+use crate::error::ApiError;
+use crate::queue_url;
+
+/// Answers the URL of a queue by its name.
+pub(crate) fn get_queue_url(
+    ctx: &Context,
+    input: GetQueueUrlInput,
+) -> Result<GetQueueUrlOutput, ApiError> {
+    let Some(name) = input.queue_name else {
+        return Err(ApiError::new(
+            ErrorKind::InvalidParameterValue,
+            "Value for parameter QueueName is invalid. Reason: Must specify a queue name.",
+        ));
+    };
+    let name = QueueName::parse(&name).map_err(|_| queue_does_not_exist())?;
+    let mut key = ctx.own(name);
+    if let Some(owner) = input.queue_owner_aws_account_id {
+        key.account = AccountId::parse(&owner).map_err(|_| queue_does_not_exist())?;
+    }
+    let queue = ctx.queues.find(&key).ok_or_else(queue_does_not_exist)?;
+    Ok(GetQueueUrlOutput { queue_url: queue_url::write(&ctx.host, &queue.entry().key) })
+}

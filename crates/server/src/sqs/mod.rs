@@ -1,0 +1,65 @@
+//! The SQS actions, one file each.
+
+mod batch;
+mod change_message_visibility;
+mod change_message_visibility_batch;
+mod create_queue;
+mod delete_message;
+mod delete_message_batch;
+mod delete_queue;
+mod get_queue_attributes;
+mod get_queue_url;
+mod list_queues;
+mod receive_message;
+mod send_message;
+mod send_message_batch;
+
+use crate::context::Context;
+use crate::gateway::{Answer, run, run_silent};
+
+/// The answer to the action, or `None` when there is no such action.
+pub(crate) async fn act(ctx: &Context, action: &str, body: &[u8]) -> Option<Answer> {
+    Some(match action {
+        "ChangeMessageVisibility" => {
+            run_silent(body, async |input| {
+                change_message_visibility::change_message_visibility(ctx, input).await
+            })
+            .await
+        }
+        "ChangeMessageVisibilityBatch" => {
+            run(body, async |input| {
+                change_message_visibility_batch::change_message_visibility_batch(ctx, input).await
+            })
+            .await
+        }
+        "CreateQueue" => {
+            run(body, async |input| create_queue::create_queue(ctx, input).await).await
+        }
+        "DeleteMessage" => {
+            run_silent(body, async |input| delete_message::delete_message(ctx, input).await).await
+        }
+        "DeleteMessageBatch" => {
+            run(body, async |input| delete_message_batch::delete_message_batch(ctx, input).await)
+                .await
+        }
+        "DeleteQueue" => {
+            run_silent(body, async |input| delete_queue::delete_queue(ctx, input).await).await
+        }
+        "GetQueueAttributes" => {
+            run(body, async |input| get_queue_attributes::get_queue_attributes(ctx, input).await)
+                .await
+        }
+        "GetQueueUrl" => run(body, async |input| get_queue_url::get_queue_url(ctx, input)).await,
+        "ListQueues" => run(body, async |input| list_queues::list_queues(ctx, input)).await,
+        "ReceiveMessage" => {
+            run(body, async |input| receive_message::receive_message(ctx, input).await).await
+        }
+        "SendMessage" => {
+            run(body, async |input| send_message::send_message(ctx, input).await).await
+        }
+        "SendMessageBatch" => {
+            run(body, async |input| send_message_batch::send_message_batch(ctx, input).await).await
+        }
+        _ => return None,
+    })
+}

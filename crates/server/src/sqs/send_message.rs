@@ -1,0 +1,206 @@
+//! `SendMessage`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::limits::{DELAY_SECONDS, MESSAGE_GROUP_ID_CHARACTERS_MAX};
+use formiga_engine::message::{
+    self, ILLEGAL_CHARACTERS, MessageAttributes, MessageContent, UncheckedAttribute,
+};
+use formiga_engine::queue::NewMessage;
+use formiga_wire::error::ErrorKind;
+use formiga_wire::sqs::{MessageAttributeValue, SendMessageInput, SendMessageOutput};
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::error::{self, ApiError};
+use crate::hex::hex;
+
+/// Stores a message. It is durable when this returns.
+pub(crate) async fn send_message(
+    ctx: &Context,
+    input: SendMessageInput,
+) -> Result<SendMessageOutput, ApiError> {
+    let queue = ctx.find(input.queue_url.as_deref())?;
+    let message =
+        to_message(ctx, Fields::from(input), &queue.entry().attributes, &Wording::SINGLE)?;
+    let sent = message.content.clone();
+    let stored = queue.send(vec![message]).await;
+    stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    Ok(to_output(&sent))
+}
+
+/// What a message consists of in a request, alone or as an entry of a batch.
+pub(super) struct Fields {
+    pub(super) body: Option<String>,
+    pub(super) delay_seconds: Option<i64>,
+    pub(super) attributes: Option<BTreeMap<String, MessageAttributeValue>>,
+    pub(super) system_attributes: Option<BTreeMap<String, MessageAttributeValue>>,
+    pub(super) deduplication_id: Option<String>,
+    pub(super) group_id: Option<String>,
+}
+
+impl From<SendMessageInput> for Fields {
+    fn from(input: SendMessageInput) -> Fields {
+        Fields {
+            body: input.message_body,
+            delay_seconds: input.delay_seconds,
+            attributes: input.message_attributes,
+            system_attributes: input.message_system_attributes,
+            deduplication_id: input.message_deduplication_id,
+            group_id: input.message_group_id,
+        }
+    }
+}
+
+/// Where AWS words the same refusal differently for a single message and for an entry.
+pub(super) struct Wording {
+    pub(super) body_parameter: String,
+    pub(super) too_long: &'static str,
+}
+
+impl Wording {
+    const SINGLE: Wording =
+        Wording { body_parameter: String::new(), too_long: "One or more parameters are invalid." };
+}
+
+/// Checks a message in the order in which AWS does.
+pub(super) fn to_message(
+    ctx: &Context,
+    fields: Fields,
+    queue: &QueueAttributes,
+    wording: &Wording,
+) -> Result<NewMessage, ApiError> {
+    let body = fields.body.filter(|body| !body.is_empty());
+    let body =
+        body.ok_or_else(|| error::missing(format!("{}MessageBody", wording.body_parameter)))?;
+    let attributes = fields.attributes.unwrap_or_default();
+    check_size(&body, &attributes, queue.maximum_message_size, wording)?;
+    if message::illegal_character(&body).is_some() {
+        return Err(ApiError::new(ErrorKind::InvalidMessageContents, ILLEGAL_CHARACTERS));
+    }
+    let delay = fields.delay_seconds.map(parse_delay).transpose()?;
+    let group_id = fields.group_id.map(parse_group_id).transpose()?;
+    if let Some(id) = fields.deduplication_id {
+        let reason = "The request includes a parameter that is not valid for this queue type.";
+        return Err(error::invalid("MessageDeduplicationId", id, reason));
+    }
+    let attributes = attributes.into_iter().map(|(name, value)| (name, to_unchecked(value)));
+    let attributes = MessageAttributes::parse(attributes)
+        .map_err(|refusal| error::message_attribute(&refusal))?;
+    let trace_header = parse_system_attributes(fields.system_attributes.unwrap_or_default())?;
+    let content = MessageContent {
+        message_id: ctx.random.uuid().into_bytes(),
+        body_md5: message::md5(body.as_bytes()),
+        body,
+        attributes,
+        trace_header: trace_header.or_else(|| ctx.trace_header.clone()),
+        group_id,
+        sender_id: ctx.caller.account.to_string(),
+    };
+    Ok(NewMessage { content: Arc::new(content), body: ctx.queues.next_body(), delay })
+}
+
+fn to_output(sent: &MessageContent) -> SendMessageOutput {
+    SendMessageOutput {
+        message_id: Uuid::from_bytes(sent.message_id).to_string(),
+        md5_of_message_body: hex(sent.body_md5),
+        md5_of_message_attributes: sent.attributes.md5().map(hex),
+        md5_of_message_system_attributes: system_attributes_md5(sent),
+        sequence_number: None,
+    }
+}
+
+/// The digest of the system attributes, if there are any.
+pub(super) fn system_attributes_md5(sent: &MessageContent) -> Option<String> {
+    sent.trace_header.as_deref().map(|header| hex(message::system_attributes_md5(header)))
+}
+
+fn check_size(
+    body: &str,
+    attributes: &BTreeMap<String, MessageAttributeValue>,
+    max: u64,
+    wording: &Wording,
+) -> Result<(), ApiError> {
+    if size(body, attributes) <= max {
+        return Ok(());
+    }
+    let message = format!("{} Reason: Message must be shorter than {max} bytes.", wording.too_long);
+    Err(ApiError::new(ErrorKind::InvalidParameterValue, message))
+}
+
+/// The size of a message as SQS counts it, in bytes.
+pub(super) fn size(body: &str, attributes: &BTreeMap<String, MessageAttributeValue>) -> u64 {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let bytes = |(name, value): (&String, &MessageAttributeValue)| {
+        let binary = value.binary_value.as_ref().map_or(0, Vec::len);
+        name.len() + text(&value.data_type) + text(&value.string_value) + binary
+    };
+    (body.len() + attributes.iter().map(bytes).sum::<usize>()) as u64
+}
+
+fn parse_delay(seconds: i64) -> Result<Duration, ApiError> {
+    if !DELAY_SECONDS.contains(&seconds) {
+        let reason = "DelaySeconds must be >= 0 and <= 900.";
+        return Err(error::invalid("DelaySeconds", seconds, reason));
+    }
+    Ok(Duration::from_secs(seconds.unsigned_abs()))
+}
+
+/// 1 to 128 ASCII letters, digits and punctuation marks.
+fn parse_group_id(id: String) -> Result<String, ApiError> {
+    let allowed = id.bytes().all(|byte| byte.is_ascii_graphic());
+    if !allowed || !(1..=MESSAGE_GROUP_ID_CHARACTERS_MAX).contains(&id.len()) {
+        let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return Err(error::invalid("MessageGroupId", id, reason));
+    }
+    Ok(id)
+}
+
+fn to_unchecked(value: MessageAttributeValue) -> UncheckedAttribute {
+    let any_strings = value.string_list_values.is_some_and(|values| !values.is_empty());
+    let any_binaries = value.binary_list_values.is_some_and(|values| !values.is_empty());
+    UncheckedAttribute {
+        data_type: value.data_type,
+        string_value: value.string_value,
+        binary_value: value.binary_value,
+        has_list_values: any_strings || any_binaries,
+    }
+}
+
+/// The one system attribute that a sender can set, `AWSTraceHeader`.
+fn parse_system_attributes(
+    attributes: BTreeMap<String, MessageAttributeValue>,
+) -> Result<Option<String>, ApiError> {
+    let invalid = |message: String| Err(ApiError::new(ErrorKind::InvalidParameterValue, message));
+    let mut trace_header = None;
+    for (name, value) in attributes {
+        if name != "AWSTraceHeader" {
+            return invalid(format!("Message system attribute name '{name}' is invalid."));
+        }
+        if value.data_type.as_deref() != Some("String") {
+            return invalid(format!(
+                "The type of message (system) attribute '{name}' is invalid. You must use only the following supported type prefixes: String."
+            ));
+        }
+        match value.string_value {
+            Some(text) if text.is_empty() => {
+                return invalid(format!(
+                    "Message (system) attribute '{name}' must contain a non-empty value of type 'String'."
+                ));
+            }
+            Some(text) if message::illegal_character(&text).is_some() => {
+                return invalid(ILLEGAL_CHARACTERS.to_owned());
+            }
+            Some(text) => trace_header = Some(text),
+            None => {
+                return invalid(format!(
+                    "The message (system) attribute '{name}' must contain a non-empty message attribute value."
+                ));
+            }
+        }
+    }
+    Ok(trace_header)
+}

@@ -1,0 +1,88 @@
+//! `SendMessageBatch`
+
+use formiga_engine::limits::BATCH_BYTES_MAX;
+use formiga_engine::message::MessageContent;
+use formiga_wire::error::ErrorKind;
+use formiga_wire::sqs::{
+    SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchRequestEntry,
+    SendMessageBatchResultEntry,
+};
+use uuid::Uuid;
+
+use super::batch;
+use super::send_message::{self, Fields, Wording, system_attributes_md5, to_message};
+use crate::context::Context;
+use crate::error::{self, ApiError};
+use crate::hex::hex;
+
+const ENTRY: &str = "SendMessageBatchRequestEntry";
+
+/// Stores up to ten messages; those that are refused do not hold up the others.
+pub(crate) async fn send_message_batch(
+    ctx: &Context,
+    input: SendMessageBatchInput,
+) -> Result<SendMessageBatchOutput, ApiError> {
+    let queue = ctx.find(input.queue_url.as_deref())?;
+    let entries = batch::parse(input.entries, ENTRY, |entry| entry.id.as_deref())?;
+    check_total_size(&entries)?;
+    let (mut messages, mut successful, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let (id, fields) = split(entry);
+        let wording = Wording {
+            body_parameter: format!("{ENTRY}.{}.", index + 1),
+            too_long: "One or more parameters cannot be validated.",
+        };
+        match to_message(ctx, fields, &queue.entry().attributes, &wording) {
+            Ok(message) => {
+                successful.push(to_result(id, &message.content));
+                messages.push(message);
+            }
+            Err(refusal) => failed.push(batch::failed(id, refusal)),
+        }
+    }
+    if !messages.is_empty() {
+        let stored = queue.send(messages).await;
+        stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    }
+    Ok(SendMessageBatchOutput { successful, failed })
+}
+
+/// The limit for all entries together is fixed, whatever the queue's maximum message size.
+fn check_total_size(entries: &[SendMessageBatchRequestEntry]) -> Result<(), ApiError> {
+    let none = Default::default();
+    let size = |entry: &SendMessageBatchRequestEntry| {
+        let body = entry.message_body.as_deref().unwrap_or_default();
+        send_message::size(body, entry.message_attributes.as_ref().unwrap_or(&none))
+    };
+    let total: u64 = entries.iter().map(size).sum();
+    if total <= BATCH_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "Batch requests cannot be longer than {BATCH_BYTES_MAX} bytes. You have sent {total} bytes."
+    );
+    Err(ApiError::new(ErrorKind::BatchRequestTooLong, message))
+}
+
+fn split(entry: SendMessageBatchRequestEntry) -> (String, Fields) {
+    let fields = Fields {
+        body: entry.message_body,
+        delay_seconds: entry.delay_seconds,
+        attributes: entry.message_attributes,
+        system_attributes: entry.message_system_attributes,
+        deduplication_id: entry.message_deduplication_id,
+        group_id: entry.message_group_id,
+    };
+    (entry.id.unwrap_or_default(), fields)
+}
+
+fn to_result(id: String, sent: &MessageContent) -> SendMessageBatchResultEntry {
+    SendMessageBatchResultEntry {
+        id,
+        message_id: Uuid::from_bytes(sent.message_id).to_string(),
+        md5_of_message_body: hex(sent.body_md5),
+        md5_of_message_attributes: sent.attributes.md5().map(hex),
+        md5_of_message_system_attributes: system_attributes_md5(sent),
+        sequence_number: None,
+    }
+}
