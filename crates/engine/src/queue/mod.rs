@@ -317,7 +317,7 @@ impl Queue {
             Command::Receive { max, visibility_timeout } => {
                 self.decide_receive(now, *max, *visibility_timeout)
             }
-            Command::Delete(positions) => self.decide_delete(positions),
+            Command::Delete(positions) => self.decide_delete(now, positions),
             Command::ChangeVisibility(changes) => self.decide_visibility(now, changes),
             Command::Count => (Reply::Counted(self.count(now)), Vec::new()),
             Command::RemoveExpired => self.decide_remove_expired(now),

@@ -9,13 +9,17 @@ use crate::time::Timestamp;
 impl Queue {
     /// Another page, while fewer than `max` messages are at hand and the store may hold more that
     /// are available.
-    pub(super) fn needs_to_receive(&self, now: Timestamp, max: usize) -> Option<Need> {
+    pub(super) fn needs_to_receive(&mut self, now: Timestamp, max: usize) -> Option<Need> {
         let frontier = self.window.frontier()?;
         let more_available = frontier.available_at <= now;
         let wanted = max.min(self.receivable_max());
         let enough = self.receivable(now).take(wanted).count() == wanted;
-        if enough || !more_available || !self.window.has_room() {
+        if enough || !more_available {
             return None;
+        }
+        if !self.window.has_room() {
+            // All that waits is available, so what cannot be received is expired.
+            self.window.forget_expired(now, self.attributes.message_retention_period);
         }
         Some(Need::Page { from: frontier.max(self.first_unexpired(now)), limit: self.limits.page })
     }

@@ -14,27 +14,22 @@ pub enum VisibilityRefusal {
     MessageDoesNotExist,
     /// The message would stay in flight for more than 12 hours after its latest receive.
     BeyondTotalMax,
-    /// The message is visible, and as many messages as allowed are in flight.
-    OverInFlightLimit,
 }
 
 impl Queue {
     /// The handle may be an older one, and the message may be visible already: it is hidden again.
+    ///
+    /// That cannot put more messages in flight than the limit allows: a message is received only
+    /// when every older one that can be is in flight, so no more messages than the limit have ever
+    /// been received and are still stored.
     pub(super) fn decide_visibility(
         &self,
         now: Timestamp,
         changes: &[(Position, Duration)],
     ) -> (Reply, Vec<Record>) {
         let mut records = Vec::with_capacity(changes.len());
-        let mut put_in_flight = 0;
         let mut decide = |&(position, timeout): &(Position, Duration)| {
             let receives = self.change(now, position, timeout)?;
-            if !self.window.is_in_flight(position) {
-                if self.window.in_flight_count() + put_in_flight >= self.limits.in_flight_max {
-                    return Err(VisibilityRefusal::OverInFlightLimit);
-                }
-                put_in_flight += 1;
-            }
             records.push(Record::VisibilityChanged { position, receives });
             Ok(())
         };

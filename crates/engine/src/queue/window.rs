@@ -112,6 +112,13 @@ impl Window {
         }
     }
 
+    /// Lets go of everything that is past its retention period, delayed messages excepted.
+    pub(super) fn forget_expired(&mut self, now: Timestamp, retention_period: Duration) {
+        self.waiting.retain(|position, message| {
+            position.available_at > now || message.sent_at + retention_period > now
+        });
+    }
+
     /// Forgets a message.
     pub(super) fn remove(&mut self, position: Position) {
         self.waiting.remove(&position);

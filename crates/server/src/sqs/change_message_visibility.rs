@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use formiga_engine::limits::VISIBILITY_TIMEOUT_SECONDS;
 use formiga_engine::queue::VisibilityRefusal;
-use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::ChangeMessageVisibilityInput;
 
 use super::delete_message::parse_handle;
@@ -56,9 +55,5 @@ pub(super) fn refused(refusal: VisibilityRefusal, handle: &str, timeout: Duratio
                 "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
             error::invalid("VisibilityTimeout", timeout.as_secs(), reason)
         }
-        VisibilityRefusal::OverInFlightLimit => ApiError::new(
-            ErrorKind::OverLimit,
-            "The maximum number of in flight messages is reached.",
-        ),
     }
 }

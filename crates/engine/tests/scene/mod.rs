@@ -1,0 +1,246 @@
+//! A queue beside a naive store, with a clock moved by hand: the one place in the tests that knows
+//! the engine's API.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::message::{self, MessageAttributes, MessageContent};
+use formiga_engine::queue::{
+    BodyId, Command, Counters, Need, NewMessage, Page, Position, Queue, QueueLimits, QueueRow,
+    ReceivedMessage, Record, Reply, Snapshot, StoredMessage, Supply, VisibilityRefusal,
+};
+use formiga_engine::time::Timestamp;
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Any afternoon.
+pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_123);
+
+/// What a store would keep: the fold of the records, in the most obvious way.
+#[derive(Clone, Default)]
+pub struct NaiveStore {
+    pub row: QueueRow,
+    pub messages: BTreeMap<Position, StoredMessage>,
+    pub contents: BTreeMap<BodyId, Arc<MessageContent>>,
+}
+
+impl NaiveStore {
+    pub fn append(&mut self, records: &[Record]) {
+        for record in records {
+            self.row.absorb(record);
+            match record {
+                Record::Sent { message, content } => {
+                    self.messages.insert(message.position, *message);
+                    self.contents.insert(message.body, content.clone());
+                }
+                Record::Received { position, receives }
+                | Record::VisibilityChanged { position, receives } => {
+                    self.messages.get_mut(position).unwrap().receives = Some(*receives);
+                }
+                Record::Deleted { message } | Record::Expired { message } => {
+                    self.messages.remove(&message.position).unwrap();
+                    self.contents.remove(&message.body).unwrap();
+                }
+            }
+        }
+    }
+
+    pub fn page(&self, from: Position, limit: usize) -> Page {
+        let mut following = self.messages.range(from..).map(|(_, message)| *message);
+        let messages = following.by_ref().take(limit).collect();
+        Page { messages, last: following.next().is_none() }
+    }
+
+    pub fn answer(&self, need: Need) -> Supply {
+        match need {
+            Need::Page { from, limit } => Supply::Page(self.page(from, limit)),
+            Need::Oldest { limit } => Supply::Page(self.page(Position::FIRST, limit)),
+            Need::Message(position) => Supply::Message(self.messages.get(&position).copied()),
+            Need::AvailableBetween { after, until } => {
+                let between = |position: &&Position| {
+                    position.available_at > after && position.available_at <= until
+                };
+                Supply::Count(self.messages.keys().filter(between).count() as u64)
+            }
+        }
+    }
+
+    pub fn snapshot(&self, now: Timestamp, limit: usize) -> Snapshot {
+        let in_flight =
+            |message: &&StoredMessage| message.receives.is_some_and(|r| r.visible_at > now);
+        Snapshot {
+            row: self.row.clone(),
+            in_flight: self.messages.values().filter(in_flight).copied().collect(),
+            first_page: self.page(Position::FIRST, limit),
+        }
+    }
+}
+
+/// One queue, its store and its clock.
+pub struct Scene {
+    pub queue: Queue,
+    pub store: NaiveStore,
+    pub now: Timestamp,
+    /// How many times the store was read.
+    pub reads: usize,
+    attributes: QueueAttributes,
+    limits: QueueLimits,
+    next_body: u64,
+    received: Vec<(String, Position)>,
+}
+
+impl Scene {
+    /// A queue with default settings.
+    pub fn queue() -> Scene {
+        Scene::with(QueueAttributes::default(), QueueLimits::default())
+    }
+
+    pub fn with(attributes: QueueAttributes, limits: QueueLimits) -> Scene {
+        let snapshot =
+            Snapshot { first_page: Page { last: true, ..Page::default() }, ..Snapshot::default() };
+        Scene {
+            queue: Queue::restore(attributes.clone(), limits, snapshot),
+            store: NaiveStore::default(),
+            now: START,
+            reads: 0,
+            attributes,
+            limits,
+            next_body: 1,
+            received: Vec::new(),
+        }
+    }
+
+    pub fn with_window(window: usize) -> Scene {
+        let limits = QueueLimits { window, page: window / 2, ..QueueLimits::default() };
+        Scene::with(QueueAttributes::default(), limits)
+    }
+
+    pub fn apply(&mut self, command: &Command) -> (Reply, Vec<Record>) {
+        while let Some(need) = self.queue.needs(self.now, command) {
+            self.reads += 1;
+            let supply = self.store.answer(need);
+            self.queue.supply(need, supply);
+        }
+        let (reply, records) = self.queue.apply(self.now, command);
+        self.store.append(&records);
+        (reply, records)
+    }
+
+    /// Builds the queue anew from its store, as after a restart.
+    pub fn restart(&mut self) {
+        let snapshot = self.store.snapshot(self.now, self.limits.page);
+        self.queue = Queue::restore(self.attributes.clone(), self.limits, snapshot);
+    }
+
+    pub fn new_message(&mut self, body: &str, delay: Option<Duration>) -> NewMessage {
+        let content = MessageContent {
+            message_id: [0; 16],
+            body: body.to_owned(),
+            body_md5: message::md5(body.as_bytes()),
+            attributes: MessageAttributes::default(),
+            trace_header: None,
+            group_id: None,
+            sender_id: "000000000000".to_owned(),
+        };
+        self.next_body += 1;
+        NewMessage { content: Arc::new(content), body: BodyId(self.next_body), delay }
+    }
+
+    pub fn send(&mut self, body: &str) {
+        self.send_delayed(body, None);
+    }
+
+    pub fn send_delayed(&mut self, body: &str, delay: Option<Duration>) {
+        let message = self.new_message(body, delay);
+        assert_eq!(self.apply(&Command::Send(vec![message])).0, Reply::Sent);
+    }
+
+    /// Receives up to ten messages and tells their bodies.
+    pub fn receive(&mut self) -> Vec<String> {
+        self.receive_with(10, None)
+    }
+
+    pub fn receive_with(
+        &mut self,
+        max: usize,
+        visibility_timeout: Option<Duration>,
+    ) -> Vec<String> {
+        let messages = self.receive_messages(max, visibility_timeout);
+        messages.into_iter().map(|(body, _)| body).collect()
+    }
+
+    pub fn receive_messages(
+        &mut self,
+        max: usize,
+        visibility_timeout: Option<Duration>,
+    ) -> Vec<(String, ReceivedMessage)> {
+        let (reply, _) = self.apply(&Command::Receive { max, visibility_timeout });
+        let Reply::Received(messages) = reply else { panic!("{reply:?}") };
+        let with_body = |received: ReceivedMessage| {
+            (self.store.contents[&received.message.body].body.clone(), received)
+        };
+        let messages: Vec<_> = messages.into_iter().map(with_body).collect();
+        for (body, received) in &messages {
+            self.received.push((body.clone(), received.message.position));
+        }
+        messages
+    }
+
+    /// The place of the message with that body, as its receipt handles name it.
+    pub fn handle(&self, body: &str) -> Position {
+        let of_body = |(other, _): &&(String, Position)| other == body;
+        self.received.iter().rev().find(of_body).expect("it was received").1
+    }
+
+    pub fn delete(&mut self, body: &str) {
+        let handle = self.handle(body);
+        assert_eq!(self.apply(&Command::Delete(vec![handle])).0, Reply::Deleted);
+    }
+
+    pub fn change_visibility(
+        &mut self,
+        body: &str,
+        timeout: Duration,
+    ) -> Result<(), VisibilityRefusal> {
+        let changes = vec![(self.handle(body), timeout)];
+        let (reply, _) = self.apply(&Command::ChangeVisibility(changes));
+        let Reply::VisibilityChanged(outcomes) = reply else { panic!("{reply:?}") };
+        outcomes[0]
+    }
+
+    /// Visible, in flight, delayed.
+    pub fn counters(&mut self) -> (u64, u64, u64) {
+        let (reply, _) = self.apply(&Command::Count);
+        let Reply::Counted(Counters { visible, in_flight, delayed }) = reply else {
+            panic!("{reply:?}")
+        };
+        (visible, in_flight, delayed)
+    }
+
+    /// Removes every expired message, and tells how many there were.
+    pub fn remove_expired(&mut self) -> usize {
+        let mut removed = 0;
+        loop {
+            let (reply, _) = self.apply(&Command::RemoveExpired);
+            let Reply::ExpiredRemoved { count, more } = reply else { panic!("{reply:?}") };
+            removed += count;
+            if !more {
+                return removed;
+            }
+        }
+    }
+
+    pub fn advance(&mut self, by: Duration) {
+        self.now = self.now + by;
+    }
+}
