@@ -43,7 +43,7 @@ async fn advance_clock(
     let millis = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
     let change = Change::Setting(CLOCK_AHEAD, millis.to_be_bytes().to_vec());
     let now = gateway.clock.now();
-    let written = gateway.store.append(gateway.epoch, Append { at: now, change }).await;
+    let written = gateway.store.append(gateway.epoch, Append::new(now, change)).await;
     written.map_err(|error| {
         tracing::error!(%error, "the clock's advance could not be stored");
         ApiError::new(ErrorKind::InternalFailure, "The clock's advance could not be stored.")

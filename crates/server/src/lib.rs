@@ -220,6 +220,6 @@ async fn receipt_key(
     let secret: [u8; 32] = random.bytes();
     let change = Change::Setting(RECEIPT_KEY, secret.to_vec());
     let at: Timestamp = clock.now();
-    store.append(acquired.epoch, Append { at, change }).await?;
+    store.append(acquired.epoch, Append::new(at, change)).await?;
     Ok(ReceiptKey::new(&secret))
 }

@@ -136,20 +136,34 @@ fn conclude(
     outcome: &Result<(), AppendError>,
     failure: &OnceLock<String>,
 ) {
-    if let Err(AppendError::Unknown(why)) = outcome {
-        tracing::error!(%why, "the store stops acknowledging");
-        let _ = failure.set(why.clone());
+    match outcome {
+        Err(AppendError::Unknown(why)) => {
+            tracing::error!(%why, "the store stops acknowledging");
+            let _ = failure.set(why.clone());
+        }
+        Err(AppendError::Rejected(_)) => {
+            group.iter().for_each(|pending| pending.append.chain.break_off());
+        }
+        _ => {}
     }
     answer(group, outcome);
 }
 
-/// One transaction. Appends of a deposed owner are answered and leave the group.
+/// One transaction. Appends of a deposed owner, and those that rest on a rejected one, are answered
+/// and leave the group.
 fn commit(backend: &mut impl Backend, group: &mut Vec<Pending>) -> Result<(), AppendError> {
     let current = backend.begin().map_err(AppendError::Rejected)?;
     let (mut fenced, valid) =
         std::mem::take(group).into_iter().partition(|pending| pending.epoch != current);
-    *group = valid;
     answer(&mut fenced, &Err(AppendError::Fenced));
+    let (mut adrift, valid): (Vec<_>, Vec<_>) =
+        Vec::into_iter(valid).partition(|pending| pending.append.chain.is_broken());
+    *group = valid;
+    let why = "an earlier append that this one rests on was rejected".to_owned();
+    answer(&mut adrift, &Err(AppendError::Rejected(why)));
+    if group.is_empty() {
+        return backend.rollback().map_err(AppendError::Unknown);
+    }
     let applied = group.iter().try_for_each(|pending| backend.apply(&pending.append));
     if let Err(why) = applied {
         backend.rollback().map_err(AppendError::Unknown)?;
@@ -164,5 +178,174 @@ fn commit(backend: &mut impl Backend, group: &mut Vec<Pending>) -> Result<(), Ap
 fn answer(group: &mut Vec<Pending>, outcome: &Result<(), AppendError>) {
     for pending in group.drain(..) {
         let _ = pending.done.send(outcome.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::SyncSender;
+
+    use formiga_engine::time::Timestamp;
+
+    use super::*;
+    use crate::{Chain, Change};
+
+    /// Records what happens, and holds each commit back until it is let go.
+    struct Fake {
+        log: Arc<Mutex<Vec<String>>>,
+        let_go: Receiver<Result<(), CommitError>>,
+        entered: SyncSender<()>,
+    }
+
+    impl Backend for Fake {
+        fn begin(&mut self) -> Result<Epoch, String> {
+            self.log("begin");
+            Ok(Epoch(1))
+        }
+
+        fn apply(&mut self, append: &Append) -> Result<(), String> {
+            let Change::Setting(name, _) = append.change else { panic!("a setting") };
+            self.log(name);
+            if name == "bad" { Err("bad".to_owned()) } else { Ok(()) }
+        }
+
+        fn commit(&mut self) -> Result<(), CommitError> {
+            self.entered.send(()).unwrap();
+            let outcome = self.let_go.recv().unwrap();
+            self.log("commit");
+            outcome
+        }
+
+        fn rollback(&mut self) -> Result<(), String> {
+            self.log("rollback");
+            Ok(())
+        }
+
+        fn tend(&mut self) {}
+    }
+
+    impl Fake {
+        fn log(&self, what: &str) {
+            self.log.lock().unwrap().push(what.to_owned());
+        }
+    }
+
+    struct Scene {
+        committer: Committer,
+        log: Arc<Mutex<Vec<String>>>,
+        let_go: Sender<Result<(), CommitError>>,
+        entered: Receiver<()>,
+    }
+
+    fn scene() -> Scene {
+        let log = Arc::default();
+        let (let_go, receiver) = channel();
+        let (sender, entered) = std::sync::mpsc::sync_channel(100);
+        let fake = Fake { log: Arc::clone(&log), let_go: receiver, entered: sender };
+        Scene { committer: Committer::start(fake), log, let_go, entered }
+    }
+
+    impl Scene {
+        fn append(&self, name: &'static str) -> Ticket {
+            self.append_as(Epoch(1), name)
+        }
+
+        fn append_as(&self, epoch: Epoch, name: &'static str) -> Ticket {
+            let change = Change::Setting(name, Vec::new());
+            self.committer.append(epoch, Append::new(Timestamp::EPOCH, change))
+        }
+
+        /// Waits until a commit is under way.
+        fn commit_begins(&self) {
+            self.entered.recv().unwrap();
+        }
+
+        fn commit_ends(&self, outcome: Result<(), CommitError>) {
+            self.let_go.send(outcome).unwrap();
+        }
+
+        fn log(&self) -> Vec<String> {
+            std::mem::take(&mut self.log.lock().unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn appends_that_arrive_during_a_sync_share_the_next_one() {
+        let scene = scene();
+        let first = scene.append("a");
+        scene.commit_begins();
+        let others = [scene.append("b"), scene.append("c"), scene.append("d")];
+        scene.commit_ends(Ok(()));
+        assert_eq!(first.await, Ok(()));
+        scene.commit_begins();
+        scene.commit_ends(Ok(()));
+        for other in others {
+            assert_eq!(other.await, Ok(()));
+        }
+        assert_eq!(scene.log(), ["begin", "a", "commit", "begin", "b", "c", "d", "commit"]);
+    }
+
+    #[tokio::test]
+    async fn a_rejected_group_is_retried_one_append_at_a_time() {
+        let scene = scene();
+        let _first = scene.append("a");
+        scene.commit_begins();
+        let [b, bad, c] = [scene.append("b"), scene.append("bad"), scene.append("c")];
+        (0..3).for_each(|_| scene.commit_ends(Ok(())));
+        assert_eq!(b.await, Ok(()));
+        assert_eq!(bad.await, Err(AppendError::Rejected("bad".to_owned())));
+        assert_eq!(c.await, Ok(()));
+        let expected = [
+            "begin", "a", "commit", "begin", "b", "bad", "rollback", "begin", "b", "commit",
+            "begin", "bad", "rollback", "begin", "c", "commit",
+        ];
+        assert_eq!(scene.log(), expected);
+    }
+
+    #[tokio::test]
+    async fn what_rests_on_a_rejected_append_is_rejected_too() {
+        let scene = scene();
+        let chain = Chain::default();
+        let append = |name, chain: &Chain| {
+            let append = Append::new(Timestamp::EPOCH, Change::Setting(name, Vec::new()));
+            scene.committer.append(Epoch(1), Append { chain: chain.clone(), ..append })
+        };
+        let first = scene.append("a");
+        scene.commit_begins();
+        let bad = append("bad", &chain);
+        let same_group = append("b", &chain);
+        let other = append("c", &Chain::default());
+        (0..2).for_each(|_| scene.commit_ends(Ok(())));
+        assert_eq!(first.await, Ok(()));
+        assert!(matches!(bad.await, Err(AppendError::Rejected(_))));
+        assert!(matches!(same_group.await, Err(AppendError::Rejected(_))));
+        assert_eq!(other.await, Ok(()));
+        let later = append("d", &chain);
+        assert!(matches!(later.await, Err(AppendError::Rejected(_))));
+        assert!(!scene.log().contains(&"d".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_commit_of_unknown_outcome_ends_all_acknowledgement() {
+        let scene = scene();
+        let first = scene.append("a");
+        scene.commit_begins();
+        let waiting = scene.append("b");
+        scene.commit_ends(Err(CommitError::Unknown("fsync failed".to_owned())));
+        let unknown = Err(AppendError::Unknown("fsync failed".to_owned()));
+        assert_eq!(first.await, unknown);
+        assert_eq!(waiting.await, unknown);
+        assert_eq!(scene.append("c").await, unknown);
+        assert_eq!(scene.committer.failure().as_deref(), Some("fsync failed"));
+        assert_eq!(scene.log(), ["begin", "a", "commit"], "nothing is tried any more");
+    }
+
+    #[tokio::test]
+    async fn an_append_of_another_epoch_is_not_applied() {
+        let scene = scene();
+        let deposed = scene.append_as(Epoch(0), "a");
+        assert_eq!(deposed.await, Err(AppendError::Fenced));
+        scene.committer.close();
+        assert_eq!(scene.log(), ["begin", "rollback"]);
     }
 }

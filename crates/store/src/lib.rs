@@ -8,6 +8,7 @@
 //!   survive (to the degree of the configured [`Durability`]).
 //! - **In order**: appends of one queue take effect in the order of the calls, and their tickets
 //!   complete in that order.
+//! - **Nothing rests on air**: when an append is rejected, later ones of its [`Chain`] are too.
 //! - **Fenced**: an append under an epoch that is no longer the current one changes nothing.
 //! - **Reads see what was acknowledged**: a read that starts after a ticket completed reflects its
 //!   append.
@@ -23,6 +24,7 @@ mod sqlite;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
@@ -73,6 +75,30 @@ pub struct Append {
     pub at: Timestamp,
     /// What changes.
     pub change: Change,
+    /// What it rests on.
+    pub chain: Chain,
+}
+
+impl Append {
+    /// A change that rests on no other that is still under way.
+    pub fn new(at: Timestamp, change: Change) -> Append {
+        Append { at, change, chain: Chain::default() }
+    }
+}
+
+/// Appends that rest on each other, in the order in which they are handed in: an owner decides the
+/// next before the last is durable. When one of them is rejected, so is every later one.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Arc<AtomicBool>);
+
+impl Chain {
+    fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn break_off(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// What an [`Append`] changes.

@@ -103,7 +103,7 @@ async fn delete(
 async fn append(directory: &Directory, record: CatalogRecord) -> Result<(), Unanswered> {
     let shared = &directory.shared;
     let change = Change::Catalog(vec![record]);
-    let ticket = shared.store.append(shared.epoch, Append { at: shared.clock.now(), change });
+    let ticket = shared.store.append(shared.epoch, Append::new(shared.clock.now(), change));
     ticket.await.map_err(|error| match error {
         AppendError::Rejected(_) | AppendError::Fenced => {
             Unanswered::Unavailable(error.to_string())
@@ -119,6 +119,6 @@ async fn sweep(directory: &Weak<Directory>) -> bool {
     if !matches!(shared.store.has_leftovers().await, Ok(true)) {
         return false;
     }
-    let append = Append { at: shared.clock.now(), change: Change::Sweep(SWEEP_MESSAGES) };
+    let append = Append::new(shared.clock.now(), Change::Sweep(SWEEP_MESSAGES));
     shared.store.append(shared.epoch, append).await.is_ok()
 }

@@ -98,22 +98,20 @@ impl Pending {
         !self.appends.is_empty()
     }
 
-    /// Tells everyone that waits. What was handed in after the failed append rests on it, so it
-    /// cannot be acknowledged either: whether it happened is not known.
+    /// Tells everyone that waits. What was handed in after the failed append rests on it and
+    /// shares its fate.
     fn fail(&mut self, replies: Vec<(ReplyTo, Outcome)>, error: &AppendError) {
-        let first = match error {
+        let why = match error {
             AppendError::Rejected(_) | AppendError::Fenced => {
                 Unanswered::Unavailable(error.to_string())
             }
             AppendError::Unknown(_) => Unanswered::Unknown(error.to_string()),
         };
-        let later = Unanswered::Unknown(error.to_string());
-        let not_handed_in = Unanswered::Unavailable(error.to_string());
-        refuse(replies, &first);
+        refuse(replies, &why);
         for (_, replies) in self.appends.drain(..) {
-            refuse(replies, &later);
+            refuse(replies, &why);
         }
-        refuse(std::mem::take(&mut self.replies), &not_handed_in);
+        refuse(std::mem::take(&mut self.replies), &Unanswered::Unavailable(error.to_string()));
         self.records.clear();
     }
 }

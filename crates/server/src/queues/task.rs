@@ -8,7 +8,7 @@ use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::message::MessageContent;
 use formiga_engine::queue::{Command, Need, Queue, Record, Reply, Supply};
 use formiga_engine::time::Timestamp;
-use formiga_store::{Append, AppendError, Change, ReadError};
+use formiga_store::{Append, AppendError, Chain, Change, ReadError};
 use tokio::sync::{mpsc, watch};
 
 use super::contents::Contents;
@@ -30,6 +30,8 @@ pub(super) struct QueueTask {
     entry: Arc<CatalogEntry>,
     queue: Queue,
     pending: Pending,
+    /// Each append rests on the one before.
+    chain: Chain,
     waiters: Waiters,
     contents: Contents,
     stopping: watch::Receiver<bool>,
@@ -77,6 +79,7 @@ impl QueueTask {
             entry,
             queue,
             pending: Pending::default(),
+            chain: Chain::default(),
             waiters: Waiters::default(),
             contents: Contents::new(),
         };
@@ -219,10 +222,11 @@ impl QueueTask {
 
     /// Hands what was applied to the store; returns at once.
     fn append(&mut self) {
-        let Self { pending, shared, entry, .. } = self;
+        let Self { pending, shared, entry, chain, .. } = self;
         pending.append_with(|records| {
             let change = Change::Queue(entry.id, records);
-            shared.store.append(shared.epoch, Append { at: shared.clock.now(), change })
+            let append = Append { at: shared.clock.now(), change, chain: chain.clone() };
+            shared.store.append(shared.epoch, append)
         });
     }
 

@@ -1,0 +1,425 @@
+//! One suite that every [`Store`] passes: the promises of the crate's documentation.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
+use formiga_engine::message::{MessageAttributes, MessageContent, md5};
+use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
+use formiga_engine::queue::{
+    BodyId, Page, Position, QueueRow, Receives, Record, Sequence, StoredMessage,
+};
+use formiga_engine::time::Timestamp;
+use formiga_store::{
+    Acquired, Append, AppendError, Change, Epoch, MemoryStore, SqliteOptions, SqliteStore, Store,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const QUEUE: QueueId = QueueId(7);
+
+/// A store, and how to open it again after it was closed (a memory store cannot be).
+trait Subject {
+    type Store: Store;
+    fn open(directory: &Path) -> Self::Store;
+    const SURVIVES: bool;
+}
+
+struct Memory;
+
+impl Subject for Memory {
+    type Store = MemoryStore;
+    fn open(_: &Path) -> MemoryStore {
+        MemoryStore::new()
+    }
+    const SURVIVES: bool = false;
+}
+
+struct Sqlite;
+
+impl Subject for Sqlite {
+    type Store = SqliteStore;
+    fn open(directory: &Path) -> SqliteStore {
+        SqliteStore::open(directory, SqliteOptions::default()).unwrap()
+    }
+    const SURVIVES: bool = true;
+}
+
+macro_rules! contract {
+    ($($test:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test] async fn $test() { super::$test::<super::Memory>().await; })*
+        }
+        mod sqlite {
+            $(#[tokio::test] async fn $test() { super::$test::<super::Sqlite>().await; })*
+        }
+    };
+}
+
+contract!(
+    what_was_acknowledged_is_read,
+    a_message_is_updated_and_removed_by_its_records,
+    pages_continue_where_the_last_one_ended,
+    tickets_complete_in_order_and_appends_take_effect_in_order,
+    queues_do_not_see_each_other,
+    a_snapshot_holds_what_is_in_flight,
+    availability_is_counted_between_two_moments,
+    a_deposed_owners_append_changes_nothing,
+    the_catalog_and_its_ids_are_kept,
+    what_a_deleted_queue_left_is_swept_in_slices,
+    settings_are_kept,
+    a_closed_store_rejects_appends,
+    everything_acknowledged_survives_closing_and_opening,
+);
+
+struct Scene<S: Store> {
+    store: Arc<S>,
+    acquired: Acquired,
+    directory: tempfile::TempDir,
+}
+
+async fn scene<T: Subject>() -> Scene<T::Store> {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(T::open(directory.path()));
+    let acquired = store.acquire().await.unwrap();
+    Scene { store, acquired, directory }
+}
+
+impl<S: Store> Scene<S> {
+    fn append(&self, change: Change) -> impl Future<Output = Result<(), AppendError>> + use<S> {
+        self.store.append(self.acquired.epoch, Append::new(NOW, change))
+    }
+
+    async fn records(&self, records: Vec<Record>) {
+        self.append(Change::Queue(QUEUE, records)).await.unwrap();
+    }
+
+    async fn all(&self) -> Vec<StoredMessage> {
+        self.store.page(QUEUE, Position::FIRST, 1000).await.unwrap().messages
+    }
+}
+
+fn content(body: &str) -> Arc<MessageContent> {
+    Arc::new(MessageContent {
+        message_id: md5(body.as_bytes()),
+        body: body.to_owned(),
+        body_md5: md5(body.as_bytes()),
+        attributes: MessageAttributes::default(),
+        trace_header: None,
+        group_id: None,
+        sender_id: "000000000000".to_owned(),
+    })
+}
+
+fn message(number: u64) -> StoredMessage {
+    let position = Position { available_at: NOW, sequence: Sequence(number) };
+    StoredMessage { position, sent_at: NOW, body: BodyId(100 + number), size: 5, receives: None }
+}
+
+fn sent(number: u64) -> Record {
+    Record::Sent { message: message(number), content: content(&number.to_string()) }
+}
+
+fn receives(count: u32, visible_at: Timestamp) -> Receives {
+    Receives { count, first_at: NOW, last_at: NOW, visible_at }
+}
+
+fn received(number: u64, count: u32, visible_at: Timestamp) -> Record {
+    let position = message(number).position;
+    Record::Received { position, receives: receives(count, visible_at) }
+}
+
+fn deleted(number: u64) -> Record {
+    Record::Deleted { message: message(number) }
+}
+
+async fn what_was_acknowledged_is_read<T: Subject>() {
+    let scene = scene::<T>().await;
+    scene.records(vec![sent(0), sent(1)]).await;
+    assert_eq!(scene.all().await, [message(0), message(1)]);
+    let bodies = vec![BodyId(101), BodyId(999), BodyId(100)];
+    let contents = scene.store.contents(bodies).await.unwrap();
+    assert_eq!(contents, [Some(content("1")), None, Some(content("0"))]);
+    let found = scene.store.message(QUEUE, message(1).position).await.unwrap();
+    assert_eq!(found, Some(message(1)));
+    let missing = scene.store.message(QUEUE, message(2).position).await.unwrap();
+    assert_eq!(missing, None);
+    let row = scene.store.restore(QUEUE, NOW, 10).await.unwrap().row;
+    assert_eq!((row.stored, row.next_sequence), (2, Sequence(2)));
+}
+
+async fn a_message_is_updated_and_removed_by_its_records<T: Subject>() {
+    let scene = scene::<T>().await;
+    let later = NOW + Duration::from_secs(30);
+    scene.records(vec![sent(0), sent(1), received(0, 1, later)]).await;
+    let in_flight = StoredMessage { receives: Some(receives(1, later)), ..message(0) };
+    assert_eq!(scene.all().await, [in_flight, message(1)]);
+    let position = message(0).position;
+    let changed = receives(1, NOW);
+    scene.records(vec![Record::VisibilityChanged { position, receives: changed }]).await;
+    let visible = StoredMessage { receives: Some(changed), ..message(0) };
+    assert_eq!(scene.store.message(QUEUE, position).await.unwrap(), Some(visible));
+    scene.records(vec![deleted(0), Record::Expired { message: message(1) }]).await;
+    assert_eq!(scene.all().await, []);
+    let gone = scene.store.contents(vec![BodyId(100), BodyId(101)]).await.unwrap();
+    assert_eq!(gone, [None, None]);
+    assert_eq!(scene.store.restore(QUEUE, NOW, 10).await.unwrap().row.stored, 0);
+}
+
+async fn pages_continue_where_the_last_one_ended<T: Subject>() {
+    let scene = scene::<T>().await;
+    scene.records((0..25).map(sent).collect()).await;
+    let (mut from, mut read) = (Position::FIRST, Vec::new());
+    loop {
+        let Page { messages, last } = scene.store.page(QUEUE, from, 10).await.unwrap();
+        assert!(messages.len() == 10 || last);
+        read.extend(messages);
+        if last {
+            break;
+        }
+        from = read.last().unwrap().position.next();
+    }
+    assert_eq!(read, (0..25).map(message).collect::<Vec<_>>());
+    let exact = scene.store.page(QUEUE, Position::FIRST, 25).await.unwrap();
+    assert!(exact.last, "a full page that ends the queue says so");
+}
+
+async fn tickets_complete_in_order_and_appends_take_effect_in_order<T: Subject>() {
+    let scene = scene::<T>().await;
+    let mut tickets = Vec::new();
+    for number in 0..200 {
+        // Each rests on the one before: out of order, the deletion would find nothing.
+        let records =
+            if number == 0 { vec![sent(0)] } else { vec![deleted(number - 1), sent(number)] };
+        tickets.push(scene.append(Change::Queue(QUEUE, records)));
+    }
+    // Awaiting the last first: when it is done, so are all before it.
+    let last = tickets.pop().unwrap();
+    last.await.unwrap();
+    for ticket in tickets {
+        let at_once = tokio::time::timeout(Duration::from_secs(5), ticket).await;
+        at_once.expect("an earlier ticket completes no later").unwrap();
+    }
+    assert_eq!(scene.all().await, [message(199)]);
+}
+
+async fn queues_do_not_see_each_other<T: Subject>() {
+    let scene = scene::<T>().await;
+    let other = QueueId(8);
+    scene.records(vec![sent(0)]).await;
+    let foreign = StoredMessage { body: BodyId(500), ..message(0) };
+    let record = Record::Sent { message: foreign, content: content("foreign") };
+    scene.append(Change::Queue(other, vec![record])).await.unwrap();
+    scene.records(vec![deleted(0)]).await;
+    assert_eq!(scene.all().await, []);
+    let kept = scene.store.page(other, Position::FIRST, 10).await.unwrap();
+    assert_eq!(kept.messages, [foreign]);
+}
+
+async fn a_snapshot_holds_what_is_in_flight<T: Subject>() {
+    let scene = scene::<T>().await;
+    let later = NOW + Duration::from_secs(30);
+    let records = (0..20).map(sent).chain([received(3, 1, later), received(4, 1, NOW)]);
+    scene.records(records.collect()).await;
+    let snapshot = scene.store.restore(QUEUE, NOW, 5).await.unwrap();
+    let in_flight = StoredMessage { receives: Some(receives(1, later)), ..message(3) };
+    assert_eq!(snapshot.in_flight, [in_flight], "what is visible again is not in flight");
+    assert_eq!(snapshot.first_page.messages.len(), 5);
+    assert_eq!(snapshot.first_page.messages[3], in_flight);
+    assert!(!snapshot.first_page.last);
+    let new = scene.store.restore(QueueId(99), NOW, 5).await.unwrap();
+    assert_eq!(new.row, QueueRow::default());
+    assert_eq!(new.first_page, Page { messages: Vec::new(), last: true });
+}
+
+async fn availability_is_counted_between_two_moments<T: Subject>() {
+    let scene = scene::<T>().await;
+    let delayed = |number: u64, millis: u64| {
+        let mut message = message(number);
+        message.position.available_at = NOW + Duration::from_millis(millis);
+        Record::Sent { message, content: content("delayed") }
+    };
+    scene.records(vec![delayed(0, 0), delayed(1, 10), delayed(2, 20), delayed(3, 21)]).await;
+    let until = NOW + Duration::from_millis(20);
+    assert_eq!(scene.store.available_between(QUEUE, NOW, until).await, Ok(2));
+}
+
+async fn a_deposed_owners_append_changes_nothing<T: Subject>() {
+    let scene = scene::<T>().await;
+    scene.records(vec![sent(0)]).await;
+    let next = scene.store.acquire().await.unwrap();
+    assert!(next.epoch > scene.acquired.epoch);
+    // Together with an append of the new owner, as a group commit would merge them.
+    let deposed = scene.append(Change::Queue(QUEUE, vec![sent(1)]));
+    let change = Change::Queue(QUEUE, vec![sent(2)]);
+    let current = scene.store.append(next.epoch, Append::new(NOW, change));
+    assert_eq!(deposed.await, Err(AppendError::Fenced));
+    current.await.unwrap();
+    assert_eq!(scene.all().await, [message(0), message(2)]);
+    let from_nowhere = Append::new(NOW, Change::Queue(QUEUE, vec![sent(3)]));
+    let unknown = scene.store.append(Epoch(next.epoch.0 + 1), from_nowhere).await;
+    assert_eq!(unknown, Err(AppendError::Fenced));
+}
+
+fn entry(id: u64, name: &str) -> Arc<CatalogEntry> {
+    Arc::new(CatalogEntry {
+        id: QueueId(id),
+        key: QueueKey {
+            account: AccountId::DEFAULT,
+            region: Region::parse("us-east-1").unwrap(),
+            name: QueueName::parse(name).unwrap(),
+        },
+        attributes: QueueAttributes::default(),
+        created_at: NOW,
+        modified_at: NOW,
+    })
+}
+
+async fn the_catalog_and_its_ids_are_kept<T: Subject>() {
+    let scene = scene::<T>().await;
+    let (a, b) = (entry(7, "a"), entry(8, "b"));
+    let created = vec![CatalogRecord::Created(a.clone()), CatalogRecord::Created(b.clone())];
+    scene.append(Change::Catalog(created)).await.unwrap();
+    scene.append(Change::Catalog(vec![CatalogRecord::Deleted(b)])).await.unwrap();
+    let acquired = scene.store.acquire().await.unwrap();
+    assert_eq!(acquired.catalog, [CatalogEntry::clone(&a)]);
+    assert_eq!(acquired.next_queue, 9, "the id of a deleted queue is not given out again");
+}
+
+async fn what_a_deleted_queue_left_is_swept_in_slices<T: Subject>() {
+    let scene = scene::<T>().await;
+    let queue = entry(QUEUE.0, "q");
+    scene.append(Change::Catalog(vec![CatalogRecord::Created(queue.clone())])).await.unwrap();
+    let later = NOW + Duration::from_secs(30);
+    scene.records((0..25).map(sent).chain([received(0, 1, later)]).collect()).await;
+    assert_eq!(scene.store.has_leftovers().await, Ok(false));
+    scene.append(Change::Catalog(vec![CatalogRecord::Deleted(queue)])).await.unwrap();
+    let mut sweeps = 0;
+    while scene.store.has_leftovers().await.unwrap() {
+        scene.append(Change::Sweep(10)).await.unwrap();
+        sweeps += 1;
+        assert!(sweeps <= 4, "sweeping ends");
+    }
+    assert!(sweeps >= 3, "a slice is at most as large as asked for");
+    let left = scene.store.contents((100..125).map(BodyId).collect()).await.unwrap();
+    assert!(left.iter().all(Option::is_none));
+    assert_eq!(scene.store.restore(QUEUE, NOW, 10).await.unwrap().row, QueueRow::default());
+}
+
+async fn settings_are_kept<T: Subject>() {
+    let scene = scene::<T>().await;
+    assert_eq!(scene.store.setting("color").await, Ok(None));
+    for value in [b"blue".to_vec(), b"red".to_vec()] {
+        scene.append(Change::Setting("color", value.clone())).await.unwrap();
+        assert_eq!(scene.store.setting("color").await, Ok(Some(value)));
+    }
+}
+
+async fn a_closed_store_rejects_appends<T: Subject>() {
+    let scene = scene::<T>().await;
+    scene.store.close();
+    let outcome = scene.append(Change::Queue(QUEUE, vec![sent(0)])).await;
+    assert!(matches!(outcome, Err(AppendError::Rejected(_))), "{outcome:?}");
+}
+
+async fn everything_acknowledged_survives_closing_and_opening<T: Subject>() {
+    if !T::SURVIVES {
+        return;
+    }
+    let scene = scene::<T>().await;
+    let later = NOW + Duration::from_secs(30);
+    let queue = entry(QUEUE.0, "q");
+    scene.append(Change::Catalog(vec![CatalogRecord::Created(queue.clone())])).await.unwrap();
+    scene.records(vec![sent(0), sent(1), sent(2), received(0, 1, later), deleted(2)]).await;
+    scene.append(Change::Setting("color", b"blue".to_vec())).await.unwrap();
+    let before = scene.store.restore(QUEUE, NOW, 10).await.unwrap();
+    let epoch = scene.acquired.epoch;
+    scene.store.close();
+    drop(scene.store);
+    let store = T::open(scene.directory.path());
+    let acquired = store.acquire().await.unwrap();
+    assert!(acquired.epoch > epoch);
+    assert_eq!(acquired.catalog, [CatalogEntry::clone(&queue)]);
+    assert_eq!(acquired.latest, NOW);
+    assert!(acquired.next_body > BodyId(101));
+    let after = store.restore(QUEUE, NOW, 10).await.unwrap();
+    assert_eq!(
+        (after.row, after.in_flight, after.first_page),
+        (before.row, before.in_flight, before.first_page)
+    );
+    assert_eq!(store.setting("color").await, Ok(Some(b"blue".to_vec())));
+    let contents = store.contents(vec![BodyId(100), BodyId(101), BodyId(102)]).await.unwrap();
+    assert_eq!(contents, [Some(content("0")), Some(content("1")), None]);
+}
+
+#[tokio::test]
+async fn sqlite_rejects_one_bad_append_of_a_group_and_commits_its_neighbors() {
+    let scene = scene::<Sqlite>().await;
+    scene.records(vec![sent(0)]).await;
+    // The same message twice violates a key; its neighbors arrive while the first group syncs.
+    let outcomes =
+        [sent(1), sent(0), sent(2)].map(|record| scene.append(Change::Queue(QUEUE, vec![record])));
+    let [first, twice, last] = outcomes;
+    assert_eq!(first.await, Ok(()));
+    assert!(matches!(twice.await, Err(AppendError::Rejected(_))));
+    assert_eq!(last.await, Ok(()));
+    assert_eq!(scene.all().await, [message(0), message(1), message(2)]);
+    let row = scene.store.restore(QUEUE, NOW, 10).await.unwrap().row;
+    assert_eq!(row.stored, 3, "the rejected append left no trace in the row");
+}
+
+#[tokio::test]
+async fn sqlite_that_is_full_rejects_what_does_not_fit_and_keeps_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { pages_max: Some(200), ..SqliteOptions::default() };
+    let store = SqliteStore::open(directory.path(), options).unwrap();
+    let epoch = store.acquire().await.unwrap().epoch;
+    let send = |number| {
+        let record =
+            Record::Sent { message: message(number), content: content(&"x".repeat(20_000)) };
+        store.append(epoch, Append::new(NOW, Change::Queue(QUEUE, vec![record])))
+    };
+    let mut stored = 0;
+    let full = loop {
+        match send(stored).await {
+            Ok(()) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 1000, "the store has a limit");
+    };
+    assert!(matches!(full, AppendError::Rejected(_)), "{full:?}");
+    assert_eq!(store.failure(), None);
+    let page = store.page(QUEUE, Position::FIRST, 1000).await.unwrap();
+    assert_eq!(page.messages.len() as u64, stored);
+    // Deleting makes room, and the store goes on by itself.
+    let delete = |number| {
+        let change = Change::Queue(QUEUE, vec![deleted(number)]);
+        store.append(epoch, Append::new(NOW, change))
+    };
+    delete(0).await.unwrap();
+    delete(1).await.unwrap();
+    send(stored).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_store_on_one_directory_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let _first = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    let second = SqliteStore::open(directory.path(), SqliteOptions::default());
+    let sentence = second.err().unwrap().to_string();
+    assert!(sentence.ends_with("is in use by another Formiga server"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_by_name_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("formiga.db");
+    let garbage = b"this is not a database, but it is long enough to be looked at".repeat(100);
+    std::fs::write(&path, &garbage).unwrap();
+    let refused = SqliteStore::open(directory.path(), SqliteOptions::default());
+    let sentence = refused.err().unwrap().to_string();
+    assert!(sentence.contains("formiga.db"), "{sentence}");
+    assert_eq!(std::fs::read(&path).unwrap(), garbage);
+}
