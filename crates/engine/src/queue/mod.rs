@@ -281,29 +281,27 @@ impl Queue {
     }
 
     /// The next moment at which something could change without a command: with `waiters`, a
-    /// message may become visible; in any case, messages may be due for removal.
+    /// message may become visible; in any case, messages may be due for removal. What could be
+    /// received by now and was not, since too much is in flight, waits for something to return.
     pub fn next_deadline(&self, waiters: bool) -> Option<Timestamp> {
-        let next_visible = || {
-            let delay_end = self.window.waiting_after(self.latest).next();
-            let behind = self.window.frontier().map(|frontier| frontier.available_at);
-            [
-                self.window.next_return(),
-                delay_end.map(|message| message.position.available_at),
-                behind,
-            ]
-        };
-        let visible = if waiters { next_visible() } else { [None; 3] };
-        visible.into_iter().chain([self.expiry_due]).flatten().min()
+        let delay_end = self.window.waiting_after(self.latest).next();
+        let visible = [
+            self.window.next_return(),
+            delay_end.map(|message| message.position.available_at),
+            self.window.frontier().map(|frontier| frontier.available_at),
+        ];
+        let visible = visible.into_iter().flatten().filter(|at| waiters && *at > self.latest);
+        visible.chain(self.expiry_due).min()
+    }
+
+    /// When the next message in flight becomes visible again.
+    pub fn next_return(&self) -> Option<Timestamp> {
+        self.window.next_return()
     }
 
     /// Whether [`Command::RemoveExpired`] may have something to do at `now`.
     pub fn expiry_is_due(&self, now: Timestamp) -> bool {
         self.expiry_due.is_some_and(|due| due <= now)
-    }
-
-    /// Whether any message is in flight, as of the latest time the queue was told.
-    pub fn has_in_flight(&self) -> bool {
-        self.window.in_flight_count() > 0
     }
 
     /// What the queue's records add up to.

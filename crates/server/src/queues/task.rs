@@ -245,10 +245,8 @@ impl QueueTask {
 
     /// Something is due: visible messages, the end of a wait, expired messages, or idleness.
     async fn wake(&mut self, inbox: &mut mpsc::Receiver<Request>) -> Result<(), Failure> {
-        let now = self.shared.clock.now();
-        if !self.waiters.is_empty() {
-            self.serve_waiters(now).await?;
-        }
+        let now = self.queue.advance(self.shared.clock.now());
+        self.serve_waiters(now).await?;
         while let Some(request) = self.waiters.pop_overdue(now) {
             self.reply(request.reply_to, Reply::Received(Vec::new()), Vec::new());
         }
@@ -258,7 +256,7 @@ impl QueueTask {
             self.pending.push_records(records);
         }
         self.append();
-        if self.is_idle() && now >= self.last_used + IDLE_MAX {
+        if self.idle_at().is_some_and(|idle_at| idle_at <= now) {
             inbox.close(); // What arrived before is still served.
         }
         Ok(())
@@ -272,14 +270,17 @@ impl QueueTask {
         self.append();
     }
 
-    fn is_idle(&self) -> bool {
-        self.waiters.is_empty() && self.pending.is_empty() && !self.queue.has_in_flight()
+    /// When the task has nothing to do any more, as far as can be told now. While anything is in
+    /// flight the earliest moment is the return of the next message.
+    fn idle_at(&self) -> Option<Timestamp> {
+        let busy = !self.waiters.is_empty() || !self.pending.is_empty();
+        let unused = self.last_used + IDLE_MAX;
+        (!busy).then(|| self.queue.next_return().map_or(unused, |at| at.max(unused)))
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let waiting = !self.waiters.is_empty();
-        let idle = (!waiting).then(|| self.last_used + IDLE_MAX);
-        let due = [self.queue.next_deadline(waiting), self.waiters.next_deadline(), idle];
+        let due = [self.queue.next_deadline(waiting), self.waiters.next_deadline(), self.idle_at()];
         due.into_iter().flatten().min()
     }
 }
@@ -324,3 +325,163 @@ impl Alarm {
 }
 
 type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use formiga_engine::message::{MessageAttributes, MessageContent, md5};
+    use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
+    use formiga_engine::queue::{BodyId, NewMessage, QueueLimits};
+    use formiga_engine::receipt::ReceiptKey;
+    use formiga_store::{MemoryStore, Store};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::queues::{Directory, DirectoryParts, QueueHandle};
+
+    /// A clock moved by hand, which counts how often someone begins to wait for it.
+    struct ManualClock {
+        now: watch::Sender<Timestamp>,
+        sleeps: AtomicUsize,
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Timestamp {
+            *self.now.borrow()
+        }
+
+        fn sleep_until(&self, moment: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            self.sleeps.fetch_add(1, Ordering::Relaxed);
+
+            let mut now = self.now.subscribe();
+            Box::pin(async move {
+                let _ = now.wait_for(|now| *now >= moment).await;
+            })
+        }
+
+        fn advance(&self, by: Duration) -> Duration {
+            self.now.send_modify(|now| *now = *now + by);
+            by
+        }
+    }
+
+    struct Scene {
+        clock: Arc<ManualClock>,
+        queue: QueueHandle,
+        _stop: watch::Sender<bool>,
+        _directory: Arc<Directory>,
+    }
+
+    async fn scene(limits: QueueLimits) -> Scene {
+        let clock = Arc::new(ManualClock {
+            now: watch::Sender::new(Timestamp::from_millis(1_700_000_000_000)),
+            sleeps: AtomicUsize::new(0),
+        });
+        let store = Arc::new(MemoryStore::new());
+        let acquired = store.acquire().await.unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let directory = Directory::start(DirectoryParts {
+            store,
+            clock: clock.clone(),
+            acquired,
+            receipt_key: ReceiptKey::new(&[0; 32]),
+            limits,
+            content_cache_bytes: 1 << 20,
+            stopping,
+        });
+        let key = QueueKey {
+            account: AccountId::DEFAULT,
+            region: Region::parse("us-east-1").unwrap(),
+            name: QueueName::parse("q").unwrap(),
+        };
+        directory.create(key.clone(), Vec::new()).await.unwrap().unwrap();
+        let queue = directory.find(&key).unwrap();
+        Scene { clock, queue, _stop: stop, _directory: directory }
+    }
+
+    impl Scene {
+        async fn send(&self, count: u64) {
+            let message = |body: u64| NewMessage {
+                content: Arc::new(MessageContent {
+                    message_id: [0; 16],
+                    body: body.to_string(),
+                    body_md5: md5(b""),
+                    attributes: MessageAttributes::default(),
+                    trace_header: None,
+                    group_id: None,
+                    sender_id: String::new(),
+                }),
+                body: BodyId(body),
+                delay: None,
+            };
+            self.queue.send((0..count).map(message).collect()).await.unwrap();
+        }
+
+        async fn receive(&self, max: usize, wait: Duration) -> usize {
+            let received = self.queue.receive(max, None, wait).await.unwrap();
+            received.map_or(0, |messages| messages.len())
+        }
+
+        /// Lets the task do whatever it would do by itself.
+        async fn settle(&self) {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_with_messages_in_flight_sleeps_until_one_returns() {
+        let scene = scene(QueueLimits::default()).await;
+        scene.send(1).await;
+        let half_a_day = Some(Duration::from_secs(43_200));
+        let received = scene.queue.receive(1, half_a_day, Duration::ZERO).await.unwrap();
+        assert_eq!(received.map(|messages| messages.len()), Ok(1));
+        let before = scene.clock.sleeps.load(Ordering::Relaxed);
+        scene.clock.advance(IDLE_MAX + Duration::from_secs(1));
+        scene.settle().await;
+        let sleeps = scene.clock.sleeps.load(Ordering::Relaxed) - before;
+        assert!(sleeps < 5, "the task woke {sleeps} times");
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_over_the_in_flight_limit_does_not_keep_the_task_busy() {
+        let limits = QueueLimits { in_flight_max: 3, window: 16, page: 8 };
+        let scene = scene(limits).await;
+        for _ in 0..10 {
+            scene.send(10).await;
+        }
+        assert_eq!(scene.receive(10, Duration::ZERO).await, 3);
+        let poll = scene.receive(1, Duration::from_secs(20));
+        tokio::pin!(poll);
+        tokio::select! {
+            biased;
+            _ = &mut poll => panic!("nothing may be received"),
+            () = scene.settle() => {}
+        }
+        let before = scene.clock.sleeps.load(Ordering::Relaxed);
+        tokio::select! {
+            biased;
+            _ = &mut poll => panic!("nothing may be received"),
+            () = scene.settle() => {}
+        }
+        let sleeps = scene.clock.sleeps.load(Ordering::Relaxed) - before;
+        assert_eq!(sleeps, 0, "the task woke for nothing");
+        scene.clock.advance(Duration::from_secs(20));
+        assert_eq!(poll.await, 0, "the wait is over");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_nobody_uses_ends_and_the_queue_goes_on() {
+        let scene = scene(QueueLimits::default()).await;
+        scene.send(1).await;
+        let running =
+            || scene.queue.queue.inbox.lock().unwrap().as_ref().is_some_and(|s| !s.is_closed());
+        assert!(running());
+        scene.clock.advance(IDLE_MAX);
+        scene.settle().await;
+        assert!(!running());
+        assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
+    }
+}
