@@ -1,0 +1,348 @@
+//! What the task promises, with a clock moved by hand and a store whose appends are held back.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use formiga_engine::message::{MessageAttributes, MessageContent, md5};
+use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
+use formiga_engine::queue::{
+    BodyId, NewMessage, Page, Position, QueueLimits, Snapshot, StoredMessage,
+};
+use formiga_engine::receipt::ReceiptKey;
+use formiga_store::{Acquired, Epoch, MemoryStore, Reading, Store, Ticket};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::clock::Clock;
+use crate::queues::{Directory, DirectoryParts, QueueHandle};
+
+/// A clock moved by hand, which counts how often someone begins to wait for it.
+struct ManualClock {
+    now: watch::Sender<Timestamp>,
+    sleeps: AtomicUsize,
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    fn sleep_until(&self, moment: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.sleeps.fetch_add(1, Ordering::Relaxed);
+
+        let mut now = self.now.subscribe();
+        Box::pin(async move {
+            let _ = now.wait_for(|now| *now >= moment).await;
+        })
+    }
+
+    fn advance(&self, by: Duration) -> Duration {
+        self.now.send_modify(|now| *now = *now + by);
+        by
+    }
+}
+
+struct Scene {
+    clock: Arc<ManualClock>,
+    store: Arc<HeldStore>,
+    queue: QueueHandle,
+    _stop: watch::Sender<bool>,
+    _directory: Arc<Directory>,
+}
+
+/// A store that keeps everything in memory and tells so only when it is let.
+#[derive(Default)]
+struct HeldStore {
+    memory: MemoryStore,
+    /// `None`: tickets complete at once.
+    held: Mutex<Option<Vec<HeldTicket>>>,
+}
+
+type HeldTicket = oneshot::Sender<Result<(), AppendError>>;
+
+impl HeldStore {
+    fn hold(&self) {
+        *self.held.lock().unwrap() = Some(Vec::new());
+    }
+
+    fn held(&self) -> usize {
+        self.held.lock().unwrap().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Completes the oldest ticket that is held.
+    fn complete(&self, outcome: Result<(), AppendError>) {
+        let ticket = self.held.lock().unwrap().as_mut().unwrap().remove(0);
+        ticket.send(outcome).unwrap();
+    }
+}
+
+impl Store for HeldStore {
+    fn acquire(&self) -> Reading<Acquired> {
+        self.memory.acquire()
+    }
+
+    fn append(&self, epoch: Epoch, append: Append) -> Ticket {
+        let ticket = self.memory.append(epoch, append);
+        match &mut *self.held.lock().unwrap() {
+            None => ticket,
+            Some(held) => {
+                let (sender, receiver) = oneshot::channel();
+                held.push(sender);
+                Ticket::pending(receiver)
+            }
+        }
+    }
+
+    fn restore(&self, queue: QueueId, now: Timestamp, limit: usize) -> Reading<Snapshot> {
+        self.memory.restore(queue, now, limit)
+    }
+
+    fn page(&self, queue: QueueId, from: Position, limit: usize) -> Reading<Page> {
+        assert_eq!(self.held(), 0, "what is read reflects everything applied");
+        self.memory.page(queue, from, limit)
+    }
+
+    fn message(&self, queue: QueueId, position: Position) -> Reading<Option<StoredMessage>> {
+        self.memory.message(queue, position)
+    }
+
+    fn available_between(
+        &self,
+        queue: QueueId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Reading<u64> {
+        self.memory.available_between(queue, after, until)
+    }
+
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+        self.memory.contents(bodies)
+    }
+
+    fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>> {
+        self.memory.setting(name)
+    }
+
+    fn has_leftovers(&self) -> Reading<bool> {
+        self.memory.has_leftovers()
+    }
+
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    fn close(&self) {}
+}
+
+async fn scene(limits: QueueLimits) -> Scene {
+    let clock = Arc::new(ManualClock {
+        now: watch::Sender::new(Timestamp::from_millis(1_700_000_000_000)),
+        sleeps: AtomicUsize::new(0),
+    });
+    let store = Arc::new(HeldStore::default());
+    let acquired = store.acquire().await.unwrap();
+    let (stop, stopping) = watch::channel(false);
+    let directory = Directory::start(DirectoryParts {
+        store: store.clone(),
+        clock: clock.clone(),
+        acquired,
+        receipt_key: ReceiptKey::new(&[0; 32]),
+        limits,
+        content_cache_bytes: 1 << 20,
+        stopping,
+    });
+    let key = QueueKey {
+        account: AccountId::DEFAULT,
+        region: Region::parse("us-east-1").unwrap(),
+        name: QueueName::parse("q").unwrap(),
+    };
+    directory.create(key.clone(), Vec::new()).await.unwrap().unwrap();
+    let queue = directory.find(&key).unwrap();
+    Scene { clock, store, queue, _stop: stop, _directory: directory }
+}
+
+impl Scene {
+    async fn send(&self, count: u64) {
+        self.try_send(count).await.unwrap();
+    }
+
+    async fn try_send(&self, count: u64) -> Result<(), Unanswered> {
+        let message = |body: u64| NewMessage {
+            content: Arc::new(MessageContent {
+                message_id: [0; 16],
+                body: body.to_string(),
+                body_md5: md5(b""),
+                attributes: MessageAttributes::default(),
+                trace_header: None,
+                group_id: None,
+                sender_id: String::new(),
+            }),
+            body: BodyId(body),
+            delay: None,
+        };
+        self.queue.send((0..count).map(message).collect()).await
+    }
+
+    async fn receive(&self, max: usize, wait: Duration) -> usize {
+        let received = self.queue.receive(max, None, wait).await.unwrap();
+        received.map_or(0, |messages| messages.len())
+    }
+
+    /// Lets the task work while `waiting` must not complete.
+    async fn settle_while_unanswered<T>(&self, waiting: &mut Pin<&mut impl Future<Output = T>>) {
+        tokio::select! {
+            biased;
+            _ = waiting => panic!("answered too early"),
+            () = self.settle() => {}
+        }
+    }
+
+    /// Lets the task do whatever it would do by itself.
+    async fn settle(&self) {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_task_with_messages_in_flight_sleeps_until_one_returns() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    let half_a_day = Some(Duration::from_secs(43_200));
+    let received = scene.queue.receive(1, half_a_day, Duration::ZERO).await.unwrap();
+    assert_eq!(received.map(|messages| messages.len()), Ok(1));
+    let before = scene.clock.sleeps.load(Ordering::Relaxed);
+    scene.clock.advance(IDLE_MAX + Duration::from_secs(1));
+    scene.settle().await;
+    let sleeps = scene.clock.sleeps.load(Ordering::Relaxed) - before;
+    assert!(sleeps < 5, "the task woke {sleeps} times");
+}
+
+#[tokio::test]
+async fn a_long_poll_over_the_in_flight_limit_does_not_keep_the_task_busy() {
+    let limits = QueueLimits { in_flight_max: 3, window: 16, page: 8 };
+    let scene = scene(limits).await;
+    for _ in 0..10 {
+        scene.send(10).await;
+    }
+    assert_eq!(scene.receive(10, Duration::ZERO).await, 3);
+    let poll = scene.receive(1, Duration::from_secs(20));
+    tokio::pin!(poll);
+    tokio::select! {
+        biased;
+        _ = &mut poll => panic!("nothing may be received"),
+        () = scene.settle() => {}
+    }
+    let before = scene.clock.sleeps.load(Ordering::Relaxed);
+    tokio::select! {
+        biased;
+        _ = &mut poll => panic!("nothing may be received"),
+        () = scene.settle() => {}
+    }
+    let sleeps = scene.clock.sleeps.load(Ordering::Relaxed) - before;
+    assert_eq!(sleeps, 0, "the task woke for nothing");
+    scene.clock.advance(Duration::from_secs(20));
+    assert_eq!(poll.await, 0, "the wait is over");
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_uses_ends_and_the_queue_goes_on() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    let running =
+        || scene.queue.queue.inbox.lock().unwrap().as_ref().is_some_and(|s| !s.is_closed());
+    assert!(running());
+    scene.clock.advance(IDLE_MAX);
+    scene.settle().await;
+    assert!(!running());
+    assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
+}
+
+#[tokio::test]
+async fn a_send_is_acknowledged_only_when_it_is_durable() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.store.hold();
+    let send = scene.try_send(1);
+    tokio::pin!(send);
+    scene.settle_while_unanswered(&mut send).await;
+    assert_eq!(scene.store.held(), 1);
+    scene.store.complete(Ok(()));
+    assert_eq!(send.await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_receive_does_not_show_what_could_still_be_lost() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.store.hold();
+    let (send, receive) = (scene.try_send(1), scene.receive(1, Duration::ZERO));
+    tokio::pin!(send, receive);
+    scene.settle_while_unanswered(&mut send).await;
+    scene.settle_while_unanswered(&mut receive).await;
+    assert_eq!(scene.store.held(), 2);
+    // The count has no records of its own, and waits for those before it all the same.
+    let count = scene.queue.count();
+    tokio::pin!(count);
+    scene.settle_while_unanswered(&mut count).await;
+    scene.store.complete(Ok(()));
+    assert_eq!(send.await, Ok(()));
+    scene.settle_while_unanswered(&mut receive).await;
+    scene.settle_while_unanswered(&mut count).await;
+    scene.store.complete(Ok(()));
+    assert_eq!(receive.await, 1);
+    assert_eq!(count.await.unwrap().in_flight, 1);
+}
+
+#[tokio::test]
+async fn a_rejected_append_is_refused_and_the_queue_is_loaded_anew() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.store.hold();
+    let (first, second) = (scene.try_send(1), scene.try_send(1));
+    tokio::pin!(first, second);
+    scene.settle_while_unanswered(&mut first).await;
+    scene.settle_while_unanswered(&mut second).await;
+    scene.store.complete(Err(AppendError::Rejected("full".to_owned())));
+    assert!(matches!(first.await, Err(Unanswered::Unavailable(_))));
+    assert!(matches!(second.await, Err(Unanswered::Unavailable(_))));
+    *scene.store.held.lock().unwrap() = None;
+    // What the queue says now is what the store holds.
+    let counters = scene.queue.count().await.unwrap();
+    let page = scene.store.page(scene.queue.id(), Position::FIRST, 10).await.unwrap();
+    assert_eq!(counters.visible as usize, page.messages.len());
+}
+
+#[tokio::test]
+async fn an_append_of_unknown_outcome_is_not_acknowledged() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.store.hold();
+    let send = scene.try_send(1);
+    tokio::pin!(send);
+    scene.settle_while_unanswered(&mut send).await;
+    scene.store.complete(Err(AppendError::Unknown("fsync failed".to_owned())));
+    assert!(matches!(send.await, Err(Unanswered::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_backlog_is_read_only_when_everything_before_is_durable() {
+    let limits = QueueLimits { window: 16, page: 8, ..QueueLimits::default() };
+    let scene = scene(limits).await;
+    for _ in 0..10 {
+        scene.send(10).await;
+    }
+    // Every page read asserts that nothing is held back.
+    let mut received = 0;
+    while received < 100 {
+        scene.store.hold();
+        let receive = scene.receive(10, Duration::ZERO);
+        tokio::pin!(receive);
+        received += loop {
+            tokio::select! {
+                biased;
+                count = &mut receive => break count,
+                () = scene.settle() => while scene.store.held() > 0 {
+                    scene.store.complete(Ok(()));
+                },
+            }
+        };
+    }
+}
