@@ -329,12 +329,15 @@ async fn a_backlog_is_read_only_when_everything_before_is_durable() {
     for _ in 0..10 {
         scene.send(10).await;
     }
-    // Every page read asserts that nothing is held back.
-    let mut received = 0;
-    while received < 100 {
+    // A receive that needs a page comes after a send that is not durable. Every page read asserts
+    // that nothing is held back by then.
+    let (mut received, mut expected) = (0, 100);
+    while received < expected {
         scene.store.hold();
-        let receive = scene.receive(10, Duration::ZERO);
-        tokio::pin!(receive);
+        let (send, receive) = (scene.try_send(1), scene.receive(10, Duration::ZERO));
+        expected += 1;
+        tokio::pin!(send, receive);
+        scene.settle_while_unanswered(&mut send).await;
         received += loop {
             tokio::select! {
                 biased;
@@ -344,5 +347,6 @@ async fn a_backlog_is_read_only_when_everything_before_is_durable() {
                 },
             }
         };
+        assert_eq!(send.await, Ok(()));
     }
 }
