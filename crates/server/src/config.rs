@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, FromArgMatches, ValueEnum};
 
 /// The settings of `formiga serve`. Each is a flag, an environment variable `FORMIGA_*` and a key
@@ -32,11 +33,11 @@ pub struct Config {
     pub region: String,
 
     /// Listen beyond this machine although nothing checks who calls.
-    #[arg(long, env = "FORMIGA_ALLOW_ANONYMOUS")]
+    #[arg(long, env = "FORMIGA_ALLOW_ANONYMOUS", value_parser = FalseyValueParser::new())]
     pub allow_anonymous: bool,
 
     /// Start although the clock is far behind the time at which data was last written.
-    #[arg(long, env = "FORMIGA_ACCEPT_CLOCK")]
+    #[arg(long, env = "FORMIGA_ACCEPT_CLOCK", value_parser = FalseyValueParser::new())]
     pub accept_clock: bool,
 
     /// Web origins whose pages may call the server, such as `https://console.example`; several

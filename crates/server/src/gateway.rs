@@ -54,8 +54,12 @@ impl Gateway {
             return self.answer_get(&head, request_id);
         }
         let answer = self.act(&head, body, request_id).await;
-        if let Err(error) = &answer {
-            tracing::debug!(%request_id, code = error.kind.query_code(), "{}", error.message);
+        match &answer {
+            Ok(_) => tracing::debug!(%request_id, target = ?head.headers.get(TARGET), "answered"),
+            Err(error) => {
+                let code = error.kind.query_code();
+                tracing::debug!(%request_id, code, message = error.message, "refused");
+            }
         }
         json_response(request_id, answer)
     }

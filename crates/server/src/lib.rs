@@ -188,7 +188,14 @@ async fn start_clock(
 ) -> Result<Arc<dyn Clock>, StartError> {
     let ahead = store.setting(formiga::CLOCK_AHEAD).await?;
     let ahead = ahead.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-    let clock = SystemClock::new(Duration::from_millis(ahead));
+    let ahead = Duration::from_millis(ahead);
+    if !ahead.is_zero() {
+        tracing::warn!(
+            ?ahead,
+            "the clock is ahead, as Formiga.AdvanceClock was told: these are a test's data"
+        );
+    }
+    let clock = SystemClock::new(ahead);
     let behind = acquired.latest.since(clock.now());
     if behind > CLOCK_BEHIND_MAX {
         if !config.accept_clock {

@@ -196,19 +196,17 @@ fn checkpoint(connection: &Connection, requests: &Receiver<()>, complete: &Atomi
     }
 }
 
-/// Marks a database file as ours: "FORM".
-const APPLICATION_ID: i32 = 0x464F_524D;
-
 fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     let tables: u32 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     if tables == 0 {
-        // Only an empty database can be told how to vacuum.
+        // A database is told how to vacuum before its first page is written, or by a vacuum: a
+        // start that was cut short may have written that page.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.execute_batch("VACUUM")?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.execute_batch(SCHEMA)?;
-        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     configure(&connection, options)?;
     Ok(connection)
