@@ -58,10 +58,7 @@ impl DataDirectory {
             let at = at.to_owned();
             move |source| OpenError::Io { path: at, source }
         };
-        if !path.exists() {
-            fs::create_dir_all(path).map_err(io(path))?;
-            sync_parent(path).map_err(io(path))?;
-        }
+        create_durably(path).map_err(io(path))?;
         let lock_path = path.join("lock");
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
@@ -113,12 +110,16 @@ fn write_format(path: &Path, format_path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let absolute = std::path::absolute(path)?;
-    match absolute.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+/// Creates the directory and those above it that are missing, and makes their names durable: a
+/// directory whose name a power cut removes takes everything in it along. The last name is synced
+/// even if the directory is there, since an earlier start may have been cut short before it was.
+fn create_durably(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let missing = path.ancestors().take_while(|directory| !directory.exists());
+    let to_sync: Vec<PathBuf> =
+        missing.chain([path.as_path()]).filter_map(Path::parent).map(Path::to_owned).collect();
+    fs::create_dir_all(&path)?;
+    to_sync.iter().try_for_each(|directory| File::open(directory)?.sync_all())
 }
 
 #[cfg(test)]
