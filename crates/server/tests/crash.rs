@@ -1,0 +1,101 @@
+//! `kill -9` at random moments of a mixed load, again and again on one data directory: what was
+//! acknowledged stays so.
+//!
+//! `FORMIGA_TEST_SEED` repeats a run's choices, `FORMIGA_CRASH_KILLS` sets the number of kills.
+
+mod faults {
+    pub(crate) mod client;
+    pub(crate) mod ledger;
+    pub(crate) mod rng;
+    pub(crate) mod server;
+    pub(crate) mod worker;
+}
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use faults::client::Client;
+use faults::ledger::{Ledger, Moment};
+use faults::rng::{Rng, seed, setting};
+use faults::server::Server;
+use faults::worker::{Worker, drain, load_and_kill};
+
+const CONNECTIONS: usize = 8;
+const LONG_PERCENT: usize = 5;
+
+/// A kill counts if it comes after at least so many acknowledgements since the last one.
+const ACKNOWLEDGED_MIN: usize = 100;
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let seed = seed();
+    println!("FORMIGA_TEST_SEED={seed}");
+    let kills = setting("FORMIGA_CRASH_KILLS").unwrap_or(20) as usize;
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    let ledger = Ledger::new(counter());
+    let totals = crash(dir.path(), &ledger, &mut Rng::seeded(seed), kills);
+
+    let server = start(dir.path());
+    let mut client = Client::connect(server.address()).expect("the server listens");
+    let left = drain(&mut client).expect("the queue is drained");
+    let verdict = ledger.judge(Moment::MAX, &left);
+    println!(
+        "{} kills, {} acknowledged requests, {} requests in flight at a kill; {} acknowledged \
+         sends, {} acknowledged deletes, {} messages left",
+        totals.kills,
+        totals.acknowledged,
+        totals.in_flight,
+        verdict.sends,
+        verdict.deletes,
+        left.len()
+    );
+    if !verdict.is_kept() {
+        panic!("{verdict}; kept for a look: {}", dir.keep().display());
+    }
+    assert!(totals.kills >= kills, "too few kills came in the midst of requests");
+    assert!(verdict.sends > 0 && verdict.deletes > 0 && !left.is_empty(), "nothing was tried");
+}
+
+#[derive(Default)]
+struct Totals {
+    /// Kills that counted.
+    kills: usize,
+    acknowledged: usize,
+    in_flight: usize,
+}
+
+/// Kills the server `kills` times. One that came between two requests is repeated, but not
+/// without end.
+fn crash(dir: &Path, ledger: &Ledger, rng: &mut Rng, kills: usize) -> Totals {
+    let mut totals = Totals::default();
+    let worker = |n| Worker::new(format!("w{n}"), rng.number(), LONG_PERCENT, ledger);
+    let mut workers: Vec<Worker<'_>> = (0..CONNECTIONS).map(worker).collect();
+    for attempt in 0..2 * kills {
+        if totals.kills == kills {
+            break;
+        }
+        let server = start(dir);
+        let mut client = Client::connect(server.address()).expect("the server listens");
+        if attempt == 0 {
+            client.create_queue().expect("the queue is created");
+        }
+        client.find_queue().expect("the queue is there");
+        let killed = load_and_kill(&mut workers, server, ACKNOWLEDGED_MIN + rng.below(300));
+        let counts = killed.in_flight > 0 && killed.acknowledged >= ACKNOWLEDGED_MIN;
+        totals.kills += usize::from(counts);
+        totals.acknowledged += killed.acknowledged;
+        totals.in_flight += killed.in_flight;
+    }
+    totals
+}
+
+fn start(dir: &Path) -> Server {
+    let started = Server::start(&dir.join("data"), &dir.join("stderr"), |_| {});
+    started.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Moments that are all different.
+fn counter() -> impl Fn() -> Moment {
+    let next = AtomicU64::new(1);
+    move || next.fetch_add(1, Ordering::SeqCst)
+}
