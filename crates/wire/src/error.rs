@@ -1,25 +1,8 @@
 //! [`ErrorKind`] and the table of its names in each protocol.
 
-/// Who is to blame for an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The request.
-    Sender,
-    /// The server.
-    Receiver,
-}
+use std::fmt;
 
-impl Fault {
-    /// The word in headers and XML.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Fault::Sender => "Sender",
-            Fault::Receiver => "Receiver",
-        }
-    }
-}
-
-/// An error that a client sees: what it is called and where it is explained is in [`WireError`].
+/// An error as a client sees it, whatever the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireError {
     /// What kind of error it is.
@@ -35,83 +18,349 @@ impl WireError {
     }
 }
 
-macro_rules! error_kinds {
-    ($($kind:ident: $json_type:literal, $query_code:literal, $status:literal;)*) => {
-        /// Every error of the API.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum ErrorKind {
-            $(#[doc = concat!("`", $query_code, "`, HTTP status ", $status)] $kind,)*
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.query_code(), self.message)
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// Who is to blame for an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request. Sending it again does not help.
+    Sender,
+    /// The server. SDKs send the request again.
+    Receiver,
+}
+
+impl Fault {
+    /// The word in headers and XML.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Sender => "Sender",
+            Fault::Receiver => "Receiver",
         }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)*) => {
+        /// Every error of the API. Kinds of the SQS model carry the model's name; the errors that
+        /// all AWS services share carry their query code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorKind { $($(#[$doc])* $kind,)* }
 
         impl ErrorKind {
             /// Every kind.
-            pub const ALL: &[ErrorKind] = &[$(ErrorKind::$kind,)*];
-
-            /// The `__type` of the JSON protocol, with its namespace.
-            pub fn json_type(self) -> &'static str {
-                match self { $(ErrorKind::$kind => $json_type,)* }
-            }
-
-            /// The code of the Query protocol, which is also the first part of the header
-            /// `x-amzn-query-error`.
-            pub fn query_code(self) -> &'static str {
-                match self { $(ErrorKind::$kind => $query_code,)* }
-            }
-
-            /// The HTTP status.
-            pub fn http_status(self) -> u16 {
-                match self { $(ErrorKind::$kind => $status,)* }
-            }
+            pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$kind,)*];
         }
     };
 }
 
-error_kinds! {
-    BatchEntryIdsNotDistinct: "com.amazonaws.sqs#BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400;
-    BatchRequestTooLong: "com.amazonaws.sqs#BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400;
-    EmptyBatchRequest: "com.amazonaws.sqs#EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest", 400;
-    InvalidAddress: "com.amazonaws.sqs#InvalidAddress", "InvalidAddress", 404;
-    InvalidAttributeName: "com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName", 400;
-    InvalidAttributeValue: "com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue", 400;
-    InvalidBatchEntryId: "com.amazonaws.sqs#InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400;
-    InvalidMessageContents: "com.amazonaws.sqs#InvalidMessageContents", "InvalidMessageContents", 400;
-    InvalidSecurity: "com.amazonaws.sqs#InvalidSecurity", "InvalidSecurity", 403;
-    MessageNotInflight: "com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 400;
-    OverLimit: "com.amazonaws.sqs#OverLimit", "OverLimit", 403;
-    PurgeQueueInProgress: "com.amazonaws.sqs#PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress", 403;
-    QueueDeletedRecently: "com.amazonaws.sqs#QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently", 400;
-    QueueDoesNotExist: "com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", 400;
-    QueueNameExists: "com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists", 400;
-    ReceiptHandleIsInvalid: "com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404;
-    RequestThrottled: "com.amazonaws.sqs#RequestThrottled", "RequestThrottled", 403;
-    ResourceNotFound: "com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException", 404;
-    TooManyEntriesInBatchRequest: "com.amazonaws.sqs#TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400;
-    UnsupportedOperation: "com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400;
-    InvalidParameterValue: "com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue", 400;
-    MissingParameter: "com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter", 400;
-    MalformedInput: "com.amazon.coral.service#SerializationException", "MalformedInput", 400;
-    UnknownOperation: "com.amazon.coral.service#UnknownOperationException", "InvalidAction", 400;
-    RequestEntityTooLarge: "com.amazon.coral.service#RequestEntityTooLargeException", "RequestEntityTooLarge", 413;
-    AccessDenied: "com.amazon.coral.service#AccessDeniedException", "AccessDenied", 403;
-    Throttling: "com.amazon.coral.service#ThrottlingException", "Throttling", 400;
-    InternalFailure: "com.amazon.coral.service#InternalFailure", "InternalFailure", 500;
-    ServiceUnavailable: "com.amazon.coral.service#ServiceUnavailableException", "ServiceUnavailable", 503;
+kinds! {
+    /// Two entries of a batch have the same id.
+    BatchEntryIdsNotDistinct,
+    /// The messages of a batch are together longer than a batch may be.
+    BatchRequestTooLong,
+    /// A batch has no entries.
+    EmptyBatchRequest,
+    /// A queue URL is not one of this endpoint.
+    InvalidAddress,
+    /// A queue, system or message attribute name is not known, or not settable.
+    InvalidAttributeName,
+    /// A queue attribute has a value it cannot take.
+    InvalidAttributeValue,
+    /// The id of a batch's entry is empty, too long, or has other characters than letters, digits,
+    /// `-` and `_`.
+    InvalidBatchEntryId,
+    /// A receipt handle is not valid for the current version. SQS deprecated this error.
+    InvalidIdFormat,
+    /// A body has characters outside the set that SQS accepts.
+    InvalidMessageContents,
+    /// The request must be made over HTTPS, or be signed with SigV4.
+    InvalidSecurity,
+    /// The caller may not use the queue's KMS key.
+    KmsAccessDenied,
+    /// The queue's KMS key is disabled.
+    KmsDisabled,
+    /// The queue's KMS key is not for this use.
+    KmsInvalidKeyUsage,
+    /// The state of the queue's KMS key does not allow the request.
+    KmsInvalidState,
+    /// The queue's KMS key does not exist.
+    KmsNotFound,
+    /// The caller needs a subscription for the queue's KMS key.
+    KmsOptInRequired,
+    /// KMS throttled the request.
+    KmsThrottled,
+    /// The message is not in flight, so its visibility timeout cannot change.
+    MessageNotInflight,
+    /// A quota is used up, such as that of messages in flight.
+    OverLimit,
+    /// The queue was purged less than 60 seconds ago.
+    PurgeQueueInProgress,
+    /// A queue of this name was deleted less than 60 seconds ago.
+    QueueDeletedRecently,
+    /// The queue does not exist.
+    QueueDoesNotExist,
+    /// A queue of this name exists with other attributes.
+    QueueNameExists,
+    /// The receipt handle is not one of this queue.
+    ReceiptHandleIsInvalid,
+    /// The caller sends more requests than the action allows.
+    RequestThrottled,
+    /// A resource that the request names, such as a message move task, does not exist.
+    ResourceNotFound,
+    /// A batch has more than 10 entries.
+    TooManyEntriesInBatchRequest,
+    /// The action cannot be used like this.
+    UnsupportedOperation,
+    /// A parameter has a value it cannot take.
+    InvalidParameterValue,
+    /// A required parameter is missing.
+    MissingParameter,
+    /// The body of the request is not JSON, or a member has the wrong JSON type.
+    MalformedInput,
+    /// The request names no action, or one that does not exist.
+    UnknownOperation,
+    /// The body of the request is larger than the server reads.
+    RequestEntityTooLarge,
+    /// The caller is not allowed to do this, or did not sign the request.
+    AccessDenied,
+    /// The access key or the session token is not known.
+    InvalidClientTokenId,
+    /// The signature is wrong, or its date too far from now.
+    SignatureDoesNotMatch,
+    /// The `Authorization` header cannot be read.
+    IncompleteSignature,
+    /// The session token has expired.
+    ExpiredToken,
+    /// The caller sends too many requests.
+    Throttling,
+    /// A fault of the server.
+    InternalFailure,
+    /// The server cannot take the request right now.
+    ServiceUnavailable,
 }
 
 impl ErrorKind {
-    /// The code of an entry that failed in a batch: the query code without its prefix.
+    /// The `__type` of AWS JSON, with its namespace.
+    pub fn json_type(self) -> &'static str {
+        self.codes().json_type
+    }
+
+    /// The code of the Query protocol, which is also what SDKs read from the header
+    /// `x-amzn-query-error`.
+    pub fn query_code(self) -> &'static str {
+        self.codes().query_code
+    }
+
+    /// The code of a `BatchResultErrorEntry`: the query code without the prefix
+    /// `AWS.SimpleQueueService.`.
     pub fn entry_code(self) -> &'static str {
         let code = self.query_code();
         code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code)
     }
 
-    /// Who is to blame.
+    /// The HTTP status.
+    pub fn http_status(self) -> u16 {
+        self.codes().http_status
+    }
+
+    /// Who is to blame: the receiver for a 5xx, the sender for the rest.
     pub fn fault(self) -> Fault {
         if self.http_status() >= 500 { Fault::Receiver } else { Fault::Sender }
     }
 
-    /// The value of the header `x-amzn-query-error`, from which SDKs read the code.
+    /// The value of the header `x-amzn-query-error`, such as
+    /// `AWS.SimpleQueueService.NonExistentQueue;Sender`.
     pub fn query_error_header(self) -> String {
         format!("{};{}", self.query_code(), self.fault().as_str())
+    }
+
+    /// The table. Errors of the SQS model live in another namespace than those that all AWS
+    /// services share.
+    #[rustfmt::skip]
+    fn codes(self) -> Codes {
+        use ErrorKind::*;
+        match self {
+            BatchEntryIdsNotDistinct => sqs!("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400),
+            BatchRequestTooLong => sqs!("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", 400),
+            EmptyBatchRequest => sqs!("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest", 400),
+            InvalidAddress => sqs!("InvalidAddress", "InvalidAddress", 404),
+            InvalidAttributeName => sqs!("InvalidAttributeName", "InvalidAttributeName", 400),
+            InvalidAttributeValue => sqs!("InvalidAttributeValue", "InvalidAttributeValue", 400),
+            InvalidBatchEntryId => sqs!("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId", 400),
+            InvalidIdFormat => sqs!("InvalidIdFormat", "InvalidIdFormat", 404),
+            InvalidMessageContents => sqs!("InvalidMessageContents", "InvalidMessageContents", 400),
+            InvalidSecurity => sqs!("InvalidSecurity", "InvalidSecurity", 403),
+            KmsAccessDenied => sqs!("KmsAccessDenied", "KMS.AccessDeniedException", 400),
+            KmsDisabled => sqs!("KmsDisabled", "KMS.DisabledException", 400),
+            KmsInvalidKeyUsage => sqs!("KmsInvalidKeyUsage", "KMS.InvalidKeyUsageException", 400),
+            KmsInvalidState => sqs!("KmsInvalidState", "KMS.InvalidStateException", 400),
+            KmsNotFound => sqs!("KmsNotFound", "KMS.NotFoundException", 400),
+            KmsOptInRequired => sqs!("KmsOptInRequired", "KMS.OptInRequired", 400),
+            KmsThrottled => sqs!("KmsThrottled", "KMS.ThrottlingException", 400),
+            MessageNotInflight => sqs!("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 400),
+            OverLimit => sqs!("OverLimit", "OverLimit", 403),
+            PurgeQueueInProgress => sqs!("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress", 403),
+            QueueDeletedRecently => sqs!("QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently", 400),
+            QueueDoesNotExist => sqs!("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", 400),
+            QueueNameExists => sqs!("QueueNameExists", "QueueAlreadyExists", 400),
+            ReceiptHandleIsInvalid => sqs!("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404),
+            RequestThrottled => sqs!("RequestThrottled", "RequestThrottled", 403),
+            ResourceNotFound => sqs!("ResourceNotFoundException", "ResourceNotFoundException", 404),
+            TooManyEntriesInBatchRequest => sqs!("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400),
+            UnsupportedOperation => sqs!("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400),
+            InvalidParameterValue => common!("InvalidParameterValueException", "InvalidParameterValue", 400),
+            MissingParameter => common!("MissingRequiredParameterException", "MissingParameter", 400),
+            MalformedInput => common!("SerializationException", "MalformedInput", 400),
+            UnknownOperation => common!("UnknownOperationException", "InvalidAction", 400),
+            RequestEntityTooLarge => common!("RequestEntityTooLargeException", "RequestEntityTooLarge", 413),
+            AccessDenied => common!("AccessDeniedException", "AccessDenied", 403),
+            InvalidClientTokenId => common!("UnrecognizedClientException", "InvalidClientTokenId", 403),
+            SignatureDoesNotMatch => common!("InvalidSignatureException", "SignatureDoesNotMatch", 403),
+            IncompleteSignature => common!("IncompleteSignatureException", "IncompleteSignature", 400),
+            ExpiredToken => common!("ExpiredTokenException", "ExpiredToken", 403),
+            Throttling => common!("ThrottlingException", "Throttling", 400),
+            InternalFailure => common!("InternalFailure", "InternalFailure", 500),
+            ServiceUnavailable => common!("ServiceUnavailableException", "ServiceUnavailable", 503),
+        }
+    }
+}
+
+/// A row of the table.
+struct Codes {
+    json_type: &'static str,
+    query_code: &'static str,
+    http_status: u16,
+}
+
+macro_rules! sqs {
+    ($name:literal, $query_code:literal, $http_status:literal) => {
+        Codes {
+            json_type: concat!("com.amazonaws.sqs#", $name),
+            query_code: $query_code,
+            http_status: $http_status,
+        }
+    };
+}
+use sqs;
+
+macro_rules! common {
+    ($name:literal, $query_code:literal, $http_status:literal) => {
+        Codes {
+            json_type: concat!("com.amazon.coral.service#", $name),
+            query_code: $query_code,
+            http_status: $http_status,
+        }
+    };
+}
+use common;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the error table, as the SQS documentation and recordings from AWS have them.
+    const PUBLISHED: &str = "
+        BatchEntryIdsNotDistinct sqs BatchEntryIdsNotDistinct AWS.SimpleQueueService.BatchEntryIdsNotDistinct 400
+        BatchRequestTooLong sqs BatchRequestTooLong AWS.SimpleQueueService.BatchRequestTooLong 400
+        EmptyBatchRequest sqs EmptyBatchRequest AWS.SimpleQueueService.EmptyBatchRequest 400
+        InvalidAddress sqs InvalidAddress InvalidAddress 404
+        InvalidAttributeName sqs InvalidAttributeName InvalidAttributeName 400
+        InvalidAttributeValue sqs InvalidAttributeValue InvalidAttributeValue 400
+        InvalidBatchEntryId sqs InvalidBatchEntryId AWS.SimpleQueueService.InvalidBatchEntryId 400
+        InvalidIdFormat sqs InvalidIdFormat InvalidIdFormat 404
+        InvalidMessageContents sqs InvalidMessageContents InvalidMessageContents 400
+        InvalidSecurity sqs InvalidSecurity InvalidSecurity 403
+        KmsAccessDenied sqs KmsAccessDenied KMS.AccessDeniedException 400
+        KmsDisabled sqs KmsDisabled KMS.DisabledException 400
+        KmsInvalidKeyUsage sqs KmsInvalidKeyUsage KMS.InvalidKeyUsageException 400
+        KmsInvalidState sqs KmsInvalidState KMS.InvalidStateException 400
+        KmsNotFound sqs KmsNotFound KMS.NotFoundException 400
+        KmsOptInRequired sqs KmsOptInRequired KMS.OptInRequired 400
+        KmsThrottled sqs KmsThrottled KMS.ThrottlingException 400
+        MessageNotInflight sqs MessageNotInflight AWS.SimpleQueueService.MessageNotInflight 400
+        OverLimit sqs OverLimit OverLimit 403
+        PurgeQueueInProgress sqs PurgeQueueInProgress AWS.SimpleQueueService.PurgeQueueInProgress 403
+        QueueDeletedRecently sqs QueueDeletedRecently AWS.SimpleQueueService.QueueDeletedRecently 400
+        QueueDoesNotExist sqs QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue 400
+        QueueNameExists sqs QueueNameExists QueueAlreadyExists 400
+        ReceiptHandleIsInvalid sqs ReceiptHandleIsInvalid ReceiptHandleIsInvalid 404
+        RequestThrottled sqs RequestThrottled RequestThrottled 403
+        ResourceNotFound sqs ResourceNotFoundException ResourceNotFoundException 404
+        TooManyEntriesInBatchRequest sqs TooManyEntriesInBatchRequest AWS.SimpleQueueService.TooManyEntriesInBatchRequest 400
+        UnsupportedOperation sqs UnsupportedOperation AWS.SimpleQueueService.UnsupportedOperation 400
+        InvalidParameterValue coral InvalidParameterValueException InvalidParameterValue 400
+        MissingParameter coral MissingRequiredParameterException MissingParameter 400
+        MalformedInput coral SerializationException MalformedInput 400
+        UnknownOperation coral UnknownOperationException InvalidAction 400
+        RequestEntityTooLarge coral RequestEntityTooLargeException RequestEntityTooLarge 413
+        AccessDenied coral AccessDeniedException AccessDenied 403
+        InvalidClientTokenId coral UnrecognizedClientException InvalidClientTokenId 403
+        SignatureDoesNotMatch coral InvalidSignatureException SignatureDoesNotMatch 403
+        IncompleteSignature coral IncompleteSignatureException IncompleteSignature 400
+        ExpiredToken coral ExpiredTokenException ExpiredToken 403
+        Throttling coral ThrottlingException Throttling 400
+        InternalFailure coral InternalFailure InternalFailure 500
+        ServiceUnavailable coral ServiceUnavailableException ServiceUnavailable 503";
+
+    #[test]
+    fn every_kind_has_the_published_type_code_and_status() {
+        let row = |kind: &ErrorKind| {
+            let (namespace, name) = kind.json_type().split_once('#').unwrap();
+            let namespace = match namespace {
+                "com.amazonaws.sqs" => "sqs",
+                "com.amazon.coral.service" => "coral",
+                other => panic!("{other} is no namespace"),
+            };
+            format!("{kind:?} {namespace} {name} {} {}", kind.query_code(), kind.http_status())
+        };
+        let rows: Vec<String> = ErrorKind::ALL.iter().map(row).collect();
+        let published: Vec<&str> = PUBLISHED.lines().map(str::trim).skip(1).collect();
+        assert_eq!(rows, published);
+    }
+
+    #[test]
+    fn no_two_kinds_share_a_type() {
+        let types: std::collections::BTreeSet<_> =
+            ErrorKind::ALL.iter().map(|kind| kind.json_type()).collect();
+        assert_eq!(types.len(), ErrorKind::ALL.len());
+    }
+
+    #[test]
+    fn the_server_is_to_blame_for_its_own_faults_only() {
+        let blamed = |fault| ErrorKind::ALL.iter().filter(move |kind| kind.fault() == fault);
+        let own = [ErrorKind::InternalFailure, ErrorKind::ServiceUnavailable];
+        assert!(blamed(Fault::Receiver).eq(&own));
+        assert_eq!(blamed(Fault::Sender).count(), ErrorKind::ALL.len() - own.len());
+    }
+
+    #[test]
+    fn the_header_holds_the_code_and_who_is_to_blame() {
+        let header = ErrorKind::QueueDoesNotExist.query_error_header();
+        assert_eq!(header, "AWS.SimpleQueueService.NonExistentQueue;Sender");
+        assert_eq!(ErrorKind::InternalFailure.query_error_header(), "InternalFailure;Receiver");
+        for kind in ErrorKind::ALL {
+            let header = kind.query_error_header();
+            assert_eq!(header.matches(';').count(), 1, "SDKs split {header} at its semicolon");
+        }
+    }
+
+    #[test]
+    fn entries_of_a_batch_carry_codes_without_a_prefix() {
+        assert_eq!(ErrorKind::QueueDoesNotExist.entry_code(), "NonExistentQueue");
+        assert_eq!(ErrorKind::ReceiptHandleIsInvalid.entry_code(), "ReceiptHandleIsInvalid");
+        assert_eq!(ErrorKind::MissingParameter.entry_code(), "MissingParameter");
+        assert_eq!(ErrorKind::KmsDisabled.entry_code(), "KMS.DisabledException");
+    }
+
+    #[test]
+    fn an_error_reads_as_its_code_and_its_sentence() {
+        let error = WireError::new(ErrorKind::OverLimit, "Too many.");
+        assert_eq!(error.to_string(), "OverLimit: Too many.");
     }
 }

@@ -1,0 +1,500 @@
+//! Recorded exchanges: the exact bytes of each action's requests and responses.
+
+mod exchanges;
+
+use std::collections::BTreeMap;
+
+use exchanges::Exchanges;
+use formiga_wire::error::ErrorKind;
+use formiga_wire::formiga::*;
+use formiga_wire::sqs::*;
+
+const URL: &str = "http://127.0.0.1:9324/000000000000/orders";
+const HANDLE: &str = "AQEB+/handle==";
+const ID: &str = "5fea7756-0ea4-451a-a703-a558b933e274";
+const MD5: &str = "49f68a5c8493ec2c0bf489821c21fc3b";
+const ATTRIBUTES_MD5: &str = "d838729972a4b70e2d2acd9d59ac847c";
+const SYSTEM_MD5: &str = "5ae4d5d7636402d80f4eb6d213245a88";
+const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
+#[test]
+fn the_codec_does_what_was_recorded() {
+    let mut exchanges = Exchanges::open();
+    create_queue(&mut exchanges);
+    get_queue_url(&mut exchanges);
+    list_queues(&mut exchanges);
+    delete_queue(&mut exchanges);
+    get_queue_attributes(&mut exchanges);
+    send_message(&mut exchanges);
+    send_message_batch(&mut exchanges);
+    receive_message(&mut exchanges);
+    delete_message(&mut exchanges);
+    delete_message_batch(&mut exchanges);
+    change_message_visibility(&mut exchanges);
+    change_message_visibility_batch(&mut exchanges);
+    advance_clock(&mut exchanges);
+    malformed_input(&mut exchanges);
+    unknown_operations(&mut exchanges);
+    exchanges.finish(&actions());
+}
+
+/// Every action that has an input.
+fn actions() -> Vec<&'static str> {
+    let sources = [include_str!("../src/sqs.rs"), include_str!("../src/formiga.rs")];
+    let structs = sources.iter().flat_map(|source| source.split("pub struct ").skip(1));
+    let names = structs.filter_map(|source| source.split_once(' ').map(|(name, _)| name));
+    names.filter_map(|name| name.strip_suffix("Input")).collect()
+}
+
+fn create_queue(exchanges: &mut Exchanges) {
+    let plain = CreateQueueInput { queue_name: text("orders"), ..Default::default() };
+    exchanges.request("CreateQueue/plain", &plain);
+    let every_member = CreateQueueInput {
+        queue_name: text("orders"),
+        attributes: Some(map([("DelaySeconds", "5"), ("VisibilityTimeout", "60")])),
+        tags: Some(map([("team", "shop"), ("empty", "")])),
+    };
+    exchanges.request("CreateQueue/every_member", &every_member);
+    // Numbers and booleans of sloppy clients.
+    exchanges.request(
+        "CreateQueue/scalars_as_text",
+        &CreateQueueInput {
+            queue_name: text("5"),
+            attributes: Some(map([("DelaySeconds", "5"), ("SqsManagedSseEnabled", "true")])),
+            tags: Some(map([("version", "1.10"), ("huge", "123456789012345678901234567890")])),
+        },
+    );
+    exchanges.response("CreateQueue/plain", &CreateQueueOutput { queue_url: URL.to_owned() });
+    exchanges.error(
+        "CreateQueue/queue_name_exists",
+        ErrorKind::QueueNameExists,
+        "A queue already exists with the same name and a different value for attribute DelaySeconds",
+    );
+    exchanges.error(
+        "CreateQueue/invalid_attribute_name",
+        ErrorKind::InvalidAttributeName,
+        "Unknown Attribute FifoQueue.",
+    );
+}
+
+fn get_queue_url(exchanges: &mut Exchanges) {
+    let plain = GetQueueUrlInput { queue_name: text("orders"), ..Default::default() };
+    exchanges.request("GetQueueUrl/plain", &plain);
+    let every_member = GetQueueUrlInput {
+        queue_name: text("orders"),
+        queue_owner_aws_account_id: text("000000000000"),
+    };
+    exchanges.request("GetQueueUrl/every_member", &every_member);
+    exchanges.response("GetQueueUrl/plain", &GetQueueUrlOutput { queue_url: URL.to_owned() });
+    exchanges.error(
+        "GetQueueUrl/queue_does_not_exist",
+        ErrorKind::QueueDoesNotExist,
+        "The specified queue does not exist.",
+    );
+}
+
+fn list_queues(exchanges: &mut Exchanges) {
+    exchanges.request("ListQueues/plain", &ListQueuesInput::default());
+    exchanges.request("ListQueues/empty_body", &ListQueuesInput::default());
+    let every_member = ListQueuesInput {
+        queue_name_prefix: text("ord"),
+        max_results: Some(2),
+        next_token: text("b3JkZXJz"),
+    };
+    exchanges.request("ListQueues/every_member", &every_member);
+    exchanges.response("ListQueues/no_queues", &ListQueuesOutput::default());
+    let plain = ListQueuesOutput { queue_urls: texts([URL]), next_token: None };
+    exchanges.response("ListQueues/plain", &plain);
+    let every_member = ListQueuesOutput {
+        queue_urls: texts([URL, "http://127.0.0.1:9324/000000000000/ordinary"]),
+        next_token: text("b3JkaW5hcnk="),
+    };
+    exchanges.response("ListQueues/every_member", &every_member);
+}
+
+fn delete_queue(exchanges: &mut Exchanges) {
+    let input = DeleteQueueInput { queue_url: text(URL) };
+    exchanges.request("DeleteQueue/plain", &input);
+    exchanges.request("DeleteQueue/every_member", &input);
+}
+
+fn get_queue_attributes(exchanges: &mut Exchanges) {
+    let plain = GetQueueAttributesInput { queue_url: text(URL), attribute_names: None };
+    exchanges.request("GetQueueAttributes/plain", &plain);
+    let every_member = GetQueueAttributesInput {
+        queue_url: text(URL),
+        attribute_names: Some(texts(["QueueArn", "ApproximateNumberOfMessages"])),
+    };
+    exchanges.request("GetQueueAttributes/every_member", &every_member);
+    exchanges.response("GetQueueAttributes/plain", &GetQueueAttributesOutput::default());
+    let every_member = GetQueueAttributesOutput {
+        attributes: map([
+            ("QueueArn", "arn:aws:sqs:us-east-1:000000000000:orders"),
+            ("ApproximateNumberOfMessages", "3"),
+        ]),
+    };
+    exchanges.response("GetQueueAttributes/every_member", &every_member);
+}
+
+fn send_message(exchanges: &mut Exchanges) {
+    let plain =
+        SendMessageInput { queue_url: text(URL), message_body: text("hi"), ..Default::default() };
+    exchanges.request("SendMessage/plain", &plain);
+    // Some SDKs send to the queue's path; what they name in the body counts.
+    exchanges.request("SendMessage/to_the_queue_path", &plain);
+    exchanges.request("SendMessage/null_members", &plain);
+    exchanges.request("SendMessage/unknown_members", &plain);
+    exchanges.request("SendMessage/repeated_members", &plain);
+    let unicode = SendMessageInput { message_body: text("\"é\"\r\n\t😀\u{fffd}\\"), ..plain };
+    exchanges.request("SendMessage/unicode", &unicode);
+    exchanges.request("SendMessage/unicode_escaped", &unicode);
+    let every_member = SendMessageInput {
+        queue_url: text(URL),
+        message_body: text("hi"),
+        delay_seconds: Some(5),
+        message_attributes: Some(every_attribute()),
+        message_system_attributes: Some(every_system_attribute()),
+        message_deduplication_id: text("dedup-1"),
+        message_group_id: text("group-1"),
+    };
+    exchanges.request("SendMessage/every_member", &every_member);
+    let plain = SendMessageOutput {
+        message_id: ID.to_owned(),
+        md5_of_message_body: MD5.to_owned(),
+        ..Default::default()
+    };
+    exchanges.response("SendMessage/plain", &plain);
+    let every_member = SendMessageOutput {
+        md5_of_message_attributes: text(ATTRIBUTES_MD5),
+        md5_of_message_system_attributes: text(SYSTEM_MD5),
+        sequence_number: text("18849496460467696128"),
+        ..plain
+    };
+    exchanges.response("SendMessage/every_member", &every_member);
+    exchanges.error(
+        "SendMessage/missing_parameter",
+        ErrorKind::MissingParameter,
+        "The request must contain the parameter MessageBody.",
+    );
+    exchanges.error(
+        "SendMessage/invalid_message_contents",
+        ErrorKind::InvalidMessageContents,
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    );
+    exchanges.error(
+        "SendMessage/unsupported_operation",
+        ErrorKind::UnsupportedOperation,
+        "Message attribute list values in SendMessage operation are not supported.",
+    );
+    exchanges.error(
+        "SendMessage/request_entity_too_large",
+        ErrorKind::RequestEntityTooLarge,
+        "The request is too large.",
+    );
+    exchanges.error(
+        "SendMessage/internal_failure",
+        ErrorKind::InternalFailure,
+        "The request failed because of a fault in the service. Please try again.",
+    );
+    exchanges.error(
+        "SendMessage/service_unavailable",
+        ErrorKind::ServiceUnavailable,
+        "The service cannot take the request right now.",
+    );
+}
+
+fn send_message_batch(exchanges: &mut Exchanges) {
+    let entry = |id: &str, body: &str| SendMessageBatchRequestEntry {
+        id: text(id),
+        message_body: text(body),
+        ..Default::default()
+    };
+    let plain = SendMessageBatchInput {
+        queue_url: text(URL),
+        entries: Some(vec![entry("a", "one"), entry("b", "two")]),
+    };
+    exchanges.request("SendMessageBatch/plain", &plain);
+    let every_member = SendMessageBatchRequestEntry {
+        delay_seconds: Some(0),
+        message_attributes: Some(every_attribute()),
+        message_system_attributes: Some(every_system_attribute()),
+        message_deduplication_id: text("dedup-1"),
+        message_group_id: text("group-1"),
+        ..entry("a", "one")
+    };
+    let every_member =
+        SendMessageBatchInput { queue_url: text(URL), entries: Some(vec![every_member]) };
+    exchanges.request("SendMessageBatch/every_member", &every_member);
+
+    let sent = |id: &str| SendMessageBatchResultEntry {
+        id: id.to_owned(),
+        message_id: ID.to_owned(),
+        md5_of_message_body: MD5.to_owned(),
+        ..Default::default()
+    };
+    let plain =
+        SendMessageBatchOutput { successful: vec![sent("a"), sent("b")], failed: Vec::new() };
+    exchanges.response("SendMessageBatch/plain", &plain);
+    let every_member = SendMessageBatchResultEntry {
+        md5_of_message_attributes: text(ATTRIBUTES_MD5),
+        md5_of_message_system_attributes: text(SYSTEM_MD5),
+        sequence_number: text("18849496460467696128"),
+        ..sent("a")
+    };
+    let too_long = failed(
+        "b",
+        ErrorKind::InvalidParameterValue,
+        "One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes.",
+    );
+    let every_member =
+        SendMessageBatchOutput { successful: vec![every_member], failed: vec![too_long.clone()] };
+    exchanges.response("SendMessageBatch/every_member", &every_member);
+    let partial = SendMessageBatchOutput { successful: vec![sent("a")], failed: vec![too_long] };
+    exchanges.response("SendMessageBatch/partial_failure", &partial);
+    exchanges.error(
+        "SendMessageBatch/empty_batch_request",
+        ErrorKind::EmptyBatchRequest,
+        "There should be at least one SendMessageBatchRequestEntry in the request.",
+    );
+    exchanges.error(
+        "SendMessageBatch/batch_request_too_long",
+        ErrorKind::BatchRequestTooLong,
+        "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
+    );
+}
+
+fn receive_message(exchanges: &mut Exchanges) {
+    let plain = ReceiveMessageInput { queue_url: text(URL), ..Default::default() };
+    exchanges.request("ReceiveMessage/plain", &plain);
+    let every_member = ReceiveMessageInput {
+        queue_url: text(URL),
+        attribute_names: Some(texts(["SentTimestamp"])),
+        message_system_attribute_names: Some(texts(["All"])),
+        message_attribute_names: Some(texts(["color", "Hel.*"])),
+        max_number_of_messages: Some(10),
+        visibility_timeout: Some(0),
+        wait_time_seconds: Some(20),
+        receive_request_attempt_id: text("attempt-1"),
+    };
+    exchanges.request("ReceiveMessage/every_member", &every_member);
+    exchanges.response("ReceiveMessage/nothing", &<ReceiveMessageOutput>::default());
+    let plain = Message {
+        message_id: ID.to_owned(),
+        receipt_handle: HANDLE.to_owned(),
+        md5_of_body: MD5.to_owned(),
+        body: "hi",
+        ..Default::default()
+    };
+    let output = |message| ReceiveMessageOutput { messages: vec![message] };
+    exchanges.response("ReceiveMessage/plain", &output(plain.clone()));
+    let unicode = Message { body: "\"é\"\r\n\t😀\u{fffd}\\ &quot; </", ..plain.clone() };
+    exchanges.response("ReceiveMessage/unicode", &output(unicode));
+    let every_member = Message {
+        attributes: map([("ApproximateReceiveCount", "1"), ("SentTimestamp", "1795402169000")]),
+        md5_of_message_attributes: text(ATTRIBUTES_MD5),
+        message_attributes: every_attribute(),
+        ..plain
+    };
+    exchanges.response("ReceiveMessage/every_member", &output(every_member));
+    exchanges.error(
+        "ReceiveMessage/over_limit",
+        ErrorKind::OverLimit,
+        "The maximum number of in flight messages is reached.",
+    );
+    exchanges.error(
+        "ReceiveMessage/invalid_parameter_value",
+        ErrorKind::InvalidParameterValue,
+        "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+    );
+    exchanges.error(
+        "ReceiveMessage/access_denied",
+        ErrorKind::AccessDenied,
+        "Access to the resource http://127.0.0.1:9324/ is denied.",
+    );
+}
+
+fn delete_message(exchanges: &mut Exchanges) {
+    let input = DeleteMessageInput { queue_url: text(URL), receipt_handle: text(HANDLE) };
+    exchanges.request("DeleteMessage/plain", &input);
+    exchanges.request("DeleteMessage/every_member", &input);
+    exchanges.error(
+        "DeleteMessage/receipt_handle_is_invalid",
+        ErrorKind::ReceiptHandleIsInvalid,
+        "The input receipt handle \"abc\" is not a valid receipt handle.",
+    );
+}
+
+fn delete_message_batch(exchanges: &mut Exchanges) {
+    let entry =
+        |id: &str| DeleteMessageBatchRequestEntry { id: text(id), receipt_handle: text(HANDLE) };
+    let batch = |entries| DeleteMessageBatchInput { queue_url: text(URL), entries: Some(entries) };
+    exchanges.request("DeleteMessageBatch/plain", &batch(vec![entry("a")]));
+    exchanges.request("DeleteMessageBatch/every_member", &batch(vec![entry("a"), entry("b")]));
+    let deleted = |id: &str| DeleteMessageBatchResultEntry { id: id.to_owned() };
+    let successful = vec![deleted("a"), deleted("b")];
+    let plain = DeleteMessageBatchOutput { successful, failed: Vec::new() };
+    exchanges.response("DeleteMessageBatch/plain", &plain);
+    let partial =
+        DeleteMessageBatchOutput { successful: vec![deleted("a")], failed: vec![invalid("b")] };
+    exchanges.response("DeleteMessageBatch/partial_failure", &partial);
+    let nothing = DeleteMessageBatchOutput {
+        successful: Vec::new(),
+        failed: vec![invalid("a"), invalid("b")],
+    };
+    exchanges.response("DeleteMessageBatch/no_success", &nothing);
+    exchanges.error(
+        "DeleteMessageBatch/batch_entry_ids_not_distinct",
+        ErrorKind::BatchEntryIdsNotDistinct,
+        "Id a repeated.",
+    );
+    exchanges.error(
+        "DeleteMessageBatch/too_many_entries",
+        ErrorKind::TooManyEntriesInBatchRequest,
+        "Maximum number of entries per request are 10. You have sent 11.",
+    );
+}
+
+fn change_message_visibility(exchanges: &mut Exchanges) {
+    let input = ChangeMessageVisibilityInput {
+        queue_url: text(URL),
+        receipt_handle: text(HANDLE),
+        visibility_timeout: Some(60),
+    };
+    exchanges.request("ChangeMessageVisibility/plain", &input);
+    let zero = ChangeMessageVisibilityInput { visibility_timeout: Some(0), ..input };
+    exchanges.request("ChangeMessageVisibility/every_member", &zero);
+    exchanges.error(
+        "ChangeMessageVisibility/deleted_message",
+        ErrorKind::InvalidParameterValue,
+        "Value AQEB+/handle== for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.",
+    );
+}
+
+fn change_message_visibility_batch(exchanges: &mut Exchanges) {
+    let entry = |id: &str, visibility_timeout| ChangeMessageVisibilityBatchRequestEntry {
+        id: text(id),
+        receipt_handle: text(HANDLE),
+        visibility_timeout,
+    };
+    let batch = |entries| ChangeMessageVisibilityBatchInput {
+        queue_url: text(URL),
+        entries: Some(entries),
+    };
+    let plain = batch(vec![entry("a", Some(60)), entry("b", None)]);
+    exchanges.request("ChangeMessageVisibilityBatch/plain", &plain);
+    let every_member = batch(vec![entry("a", Some(60)), entry("b", Some(0))]);
+    exchanges.request("ChangeMessageVisibilityBatch/every_member", &every_member);
+    let changed = |id: &str| ChangeMessageVisibilityBatchResultEntry { id: id.to_owned() };
+    let successful = vec![changed("a"), changed("b")];
+    let plain = ChangeMessageVisibilityBatchOutput { successful, failed: Vec::new() };
+    exchanges.response("ChangeMessageVisibilityBatch/plain", &plain);
+    let partial = ChangeMessageVisibilityBatchOutput {
+        successful: vec![changed("a")],
+        failed: vec![invalid("b")],
+    };
+    exchanges.response("ChangeMessageVisibilityBatch/partial_failure", &partial);
+    exchanges.error(
+        "ChangeMessageVisibilityBatch/invalid_batch_entry_id",
+        ErrorKind::InvalidBatchEntryId,
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
+    );
+}
+
+fn advance_clock(exchanges: &mut Exchanges) {
+    let plain = AdvanceClockInput { seconds: Some(30), milliseconds: None };
+    exchanges.request("AdvanceClock/plain", &plain);
+    let every_member = AdvanceClockInput { seconds: Some(30), milliseconds: Some(500) };
+    exchanges.request("AdvanceClock/every_member", &every_member);
+    let output = AdvanceClockOutput { now_milliseconds: 1_795_402_169_000 };
+    exchanges.response("AdvanceClock/plain", &output);
+}
+
+fn malformed_input(exchanges: &mut Exchanges) {
+    for (case, why) in [
+        ("SendMessage/not_json", "The body is not JSON: expected ident"),
+        ("SendMessage/body_is_a_list", "Start of list found where not expected"),
+        ("SendMessage/body_is_text", "Expected a structure"),
+        ("SendMessage/truncated_body", "The body is not JSON: EOF while parsing a string"),
+        ("SendMessage/trailing_text", "The body is not JSON: trailing characters"),
+        ("SendMessage/text_for_integer", "STRING_VALUE can not be converted to an Integer"),
+        ("SendMessage/fraction_for_integer", "DECIMAL_VALUE can not be converted to an Integer"),
+        ("SendMessage/list_for_text", "Start of list found where not expected"),
+        ("SendMessage/map_for_text", "Start of structure or map found where not expected."),
+        ("SendMessage/not_base64", "A binary value is not base64"),
+        ("SendMessage/lone_surrogate", "The body is not JSON: unexpected end of hex escape"),
+        (
+            "SendMessage/not_utf8",
+            "The body is not UTF-8: invalid utf-8 sequence of 1 bytes from index 16",
+        ),
+    ] {
+        exchanges.refused::<SendMessageInput>(case, ErrorKind::MalformedInput, why);
+    }
+    exchanges.refused::<CreateQueueInput>(
+        "CreateQueue/list_for_text_in_map",
+        ErrorKind::MalformedInput,
+        "Unrecognized collection type class java.lang.String",
+    );
+}
+
+fn unknown_operations(exchanges: &mut Exchanges) {
+    for (case, why) in [
+        ("UnknownOperation/no_target", "The request has no X-Amz-Target."),
+        ("UnknownOperation/no_action", "The target \"AmazonSQS\" names no operation."),
+        ("UnknownOperation/get", "AWS JSON 1.0 requests are sent by POST, not by GET."),
+        (
+            "UnknownOperation/query",
+            "This version speaks AWS JSON 1.0 only: requests need the header X-Amz-Target. The Query protocol is not supported.",
+        ),
+    ] {
+        exchanges.refused::<SendMessageInput>(case, ErrorKind::UnknownOperation, why);
+    }
+}
+
+/// A message attribute of each kind, one of them with the members that SQS does not implement.
+fn every_attribute() -> BTreeMap<String, MessageAttributeValue> {
+    let every_member = MessageAttributeValue {
+        data_type: text("Binary.label"),
+        string_value: text("3"),
+        binary_value: Some(vec![1, 2, 3]),
+        string_list_values: Some(texts(["a", "b"])),
+        binary_list_values: Some(vec![vec![255], vec![0, 16]]),
+    };
+    BTreeMap::from([("every.member".to_owned(), every_member)])
+}
+
+fn every_system_attribute() -> BTreeMap<String, MessageAttributeValue> {
+    let mut attributes = every_attribute();
+    let every_member = attributes.remove("every.member").expect("it is there");
+    let trace = MessageAttributeValue {
+        data_type: text("String"),
+        string_value: text(TRACE),
+        ..every_member
+    };
+    BTreeMap::from([("AWSTraceHeader".to_owned(), trace)])
+}
+
+fn invalid(id: &str) -> BatchResultErrorEntry {
+    let message = "The input receipt handle \"abc\" is not a valid receipt handle.";
+    failed(id, ErrorKind::ReceiptHandleIsInvalid, message)
+}
+
+fn failed(id: &str, kind: ErrorKind, message: &str) -> BatchResultErrorEntry {
+    BatchResultErrorEntry {
+        id: id.to_owned(),
+        sender_fault: true,
+        code: kind.entry_code().to_owned(),
+        message: text(message),
+    }
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+fn map<const N: usize>(members: [(&str, &str); N]) -> BTreeMap<String, String> {
+    members.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
