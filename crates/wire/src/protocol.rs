@@ -136,4 +136,21 @@ mod tests {
         assert_eq!(Protocol::of(JSON, None).map(Protocol::content_type), JSON);
         assert_eq!(Protocol::of(QUERY, None), None);
     }
+
+    #[test]
+    fn the_content_type_alone_tells_json_with_or_without_parameters() {
+        for content_type in [
+            JSON_CONTENT_TYPE,
+            "application/x-amz-json-1.0; charset=utf-8",
+            "application/x-amz-json-1.0;charset=utf-8",
+            "Application/X-Amz-Json-1.0 ; charset=utf-8",
+        ] {
+            let protocol = Protocol::of(Some(content_type), None);
+            assert_eq!(protocol, Some(Protocol::Json), "{content_type}");
+        }
+        for content_type in ["application/json", "application/x-amz-json-1.1", "text/plain", ""] {
+            assert_eq!(Protocol::of(Some(content_type), None), None, "{content_type:?}");
+        }
+        assert_eq!(Protocol::of(None, None), None);
+    }
 }
