@@ -45,6 +45,12 @@ pub(crate) fn message_attribute(refusal: &AttributeRefusal) -> ApiError {
     ApiError::new(kind, refusal.to_string())
 }
 
+/// The server stops.
+pub(crate) fn stopping() -> ApiError {
+    let message = "The service is stopping. Nothing was changed; please try again.";
+    ApiError::new(ErrorKind::ServiceUnavailable, message)
+}
+
 /// A queue could not answer. The detail stays in the log; what the caller gets is safe to retry.
 pub(crate) fn unanswered(cause: &Unanswered, request_id: uuid::Uuid) -> ApiError {
     match cause {

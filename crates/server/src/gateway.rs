@@ -1,6 +1,7 @@
 //! One request: refuse, read, decode, act, encode.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +14,14 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::body::{self, BodyMemory};
 use crate::browser::BrowserRules;
 use crate::clock::Clock;
 use crate::context::{Caller, Context};
-use crate::error::ApiError;
+use crate::error::{self, ApiError};
 use crate::queues::Directory;
 use crate::random::Random;
 use crate::{formiga, sqs};
@@ -37,13 +39,38 @@ pub(crate) struct Gateway {
     /// The host that callers without a `Host` header are taken to have named.
     pub(crate) own_host: String,
     pub(crate) epoch: formiga_store::Epoch,
+    /// Turns true when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) under_way: AtomicUsize,
 }
 
 /// What an action answers with: a JSON document, or nothing.
 pub(crate) type Answer = Result<Vec<u8>, ApiError>;
 
+/// Counts a request for as long as it lives.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(counter: &'a AtomicUsize) -> UnderWay<'a> {
+        counter.fetch_add(1, Ordering::Relaxed);
+        UnderWay(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Gateway {
+    /// How many requests have arrived and are not answered yet.
+    pub(crate) fn requests_under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
         let (head, body) = request.into_parts();
         if !self.browsers.allow(&head.headers) {
@@ -68,7 +95,13 @@ impl Gateway {
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         let target = text(TARGET);
         let operation = protocol::detect(head.method.as_str(), text(CONTENT_TYPE), target)?;
-        let body = body::read(body, &self.body_memory, self.body_timeout).await?;
+        // A server that stops takes no new work; a body that is not here yet is new work.
+        let mut stopping = self.stopping.clone();
+        let body = tokio::select! {
+            biased;
+            body = body::read(body, &self.body_memory, self.body_timeout) => body?,
+            _ = stopping.wait_for(|stopping| *stopping) => return Err(error::stopping()),
+        };
         let context = Context {
             queues: self.queues.clone(),
             random: self.random.clone(),

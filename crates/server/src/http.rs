@@ -24,6 +24,11 @@ const HEADERS_MAX: usize = 100;
 /// How long requests under way may take to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often the end of the requests under way is looked for when the server stops, and how long
+/// their answers may take to be read.
+const QUIET_PAUSE: Duration = Duration::from_millis(10);
+const FLUSH_TIME: Duration = Duration::from_secs(1);
+
 /// How long to wait before accepting again when the operating system is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,9 +54,22 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still under way when the server stopped");
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = quiet(&gateway) => {}
+        () = tokio::time::sleep(DRAIN_TIMEOUT) => {
+            tracing::warn!("some requests were still under way when the server stopped");
+        }
     }
+}
+
+/// Completes when every request that had arrived is answered, and its answer had time to leave.
+/// Connections that are still open by then have sent a part of a request's head at most.
+async fn quiet(gateway: &Gateway) {
+    while gateway.requests_under_way() > 0 {
+        tokio::time::sleep(QUIET_PAUSE).await;
+    }
+    tokio::time::sleep(FLUSH_TIME).await;
 }
 
 fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, connections: &GracefulShutdown) {

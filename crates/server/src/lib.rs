@@ -20,6 +20,7 @@ mod sqs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use formiga_engine::names::Region;
@@ -133,6 +134,8 @@ impl Server {
             body_timeout: BODY_TIMEOUT,
             own_host: address.to_string(),
             epoch,
+            stopping: stopping.clone(),
+            under_way: AtomicUsize::new(0),
         });
         let listener = tokio::spawn(http::serve(listener, gateway, stopping));
         Ok(Server { address, stop, listener, directory, store })
