@@ -40,13 +40,16 @@ pub(crate) async fn serve(
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = GracefulShutdown::new();
+    let (abandon, abandoned) = watch::channel(());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
         match accepted {
-            Ok((stream, _)) => serve_connection(stream, gateway.clone(), &connections),
+            Ok((stream, _)) => {
+                serve_connection(stream, gateway.clone(), &connections, abandoned.clone());
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -61,6 +64,7 @@ pub(crate) async fn serve(
             tracing::warn!("some requests were still under way when the server stopped");
         }
     }
+    drop(abandon);
 }
 
 /// Completes when every request that had arrived is answered, and its answer had time to leave.
@@ -72,7 +76,13 @@ async fn quiet(gateway: &Gateway) {
     tokio::time::sleep(FLUSH_TIME).await;
 }
 
-fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, connections: &GracefulShutdown) {
+/// Serves a connection until it ends, or until the sender of `abandoned` is dropped.
+fn serve_connection(
+    stream: TcpStream,
+    gateway: Arc<Gateway>,
+    connections: &GracefulShutdown,
+    mut abandoned: watch::Receiver<()>,
+) {
     // Answers are small and complete; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -87,8 +97,13 @@ fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, connections: &Grac
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended");
+        tokio::select! {
+            ended = connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                }
+            }
+            _ = abandoned.changed() => {}
         }
     });
 }

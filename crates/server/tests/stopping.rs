@@ -81,7 +81,7 @@ async fn a_request_that_has_only_begun_does_not_hold_up_the_end() {
     let scene = Scene::durable().await;
     let (mut head, mut body) = (scene.connect().await, scene.connect().await);
     head.write("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Le").await;
-    let request = body.request("AmazonSQS.ListQueues", &[], "{}          ".to_owned());
+    let request = body.request("AmazonSQS.ListQueues", &[], "{}          ");
     body.write(&request[..request.len() - 5]).await;
     stops_at_once(scene).await;
     assert_eq!(body.answer().await.status, 503, "what has not arrived is refused");
