@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, FromArgMatches, ValueEnum};
 
 /// The settings of `formiga serve`. Each is a flag, an environment variable `FORMIGA_*` and a key
@@ -122,6 +122,7 @@ impl Config {
     /// The defaults, as if no flag, variable or file said otherwise.
     pub fn defaults() -> Config {
         let command = Config::augment_args(clap::Command::new("formiga"));
+        let command = command.mut_args(|argument| argument.env(Resettable::Reset));
         let matches = command.get_matches_from(["formiga"]);
         Config::from_arg_matches(&matches).expect("the defaults are valid")
     }
@@ -208,6 +209,7 @@ mod tests {
 
     fn given(arguments: &[&str]) -> clap::ArgMatches {
         let command = Config::augment_args(clap::Command::new("formiga"));
+        let command = command.mut_args(|argument| argument.env(Resettable::Reset));
         command.get_matches_from([&["formiga"], arguments].concat())
     }
 

@@ -17,7 +17,8 @@ use crate::gateway::Gateway;
 /// between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Heads are a request line and a dozen headers; a long session token takes a few KiB.
+/// Heads are a request line and a dozen headers; a long session token takes a few KiB. hyper looks at
+/// this while a head is incomplete, so one that arrives in large pieces may be somewhat longer.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
 

@@ -52,7 +52,7 @@ pub struct SqliteStore {
     committer: Committer,
     readers: Mutex<Option<Sender<ReadJob>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    _directory: DataDirectory,
+    directory: Mutex<Option<DataDirectory>>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Reader) + Send>;
@@ -88,7 +88,7 @@ impl SqliteStore {
             committer: Committer::start(writer),
             readers: Mutex::new(Some(readers)),
             threads: Mutex::new(threads),
-            _directory: directory,
+            directory: Mutex::new(Some(directory)),
         })
     }
 
@@ -162,6 +162,8 @@ impl Store for SqliteStore {
         for thread in self.threads.lock().expect("no one panics with the lock").drain(..) {
             let _ = thread.join();
         }
+        // The directory is free for the next owner even if somebody still holds this store.
+        drop(self.directory.lock().expect("no one panics with the lock").take());
     }
 }
 

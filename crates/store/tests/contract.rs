@@ -413,6 +413,14 @@ async fn a_second_store_on_one_directory_is_refused() {
 }
 
 #[tokio::test]
+async fn a_closed_store_leaves_its_directory_to_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let closed = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    closed.close();
+    assert!(SqliteStore::open(directory.path(), SqliteOptions::default()).is_ok());
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused_by_name_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("formiga.db");
