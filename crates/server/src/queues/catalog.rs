@@ -90,7 +90,8 @@ async fn delete(
     let queue = queue.expect("the directory knows what the catalog knows");
     queue.deleted.store(true, Ordering::Release);
     queue.end_task();
-    drop(queue.ownership.lock().await);
+    // Held until the deletion is decided: a task that was starting finds it then.
+    let _owned = queue.ownership.lock().await;
     if let Err(error) = append(directory, record.clone()).await {
         queue.deleted.store(false, Ordering::Release);
         return Err(error);

@@ -325,23 +325,32 @@ impl QueueHandle {
                 Err(Unanswered::Unavailable("too many requests wait for the queue".to_owned()))
             }
             Err(TrySendError::Closed(request)) => {
-                let sender = self.start_task()?;
-                sender.try_send(request).expect("a new inbox is open and empty");
-                *inbox = Some(sender);
+                *inbox = Some(self.start_task(request)?);
                 Ok(())
             }
         }
     }
 
-    fn start_task(&self) -> Result<mpsc::Sender<Request>, Unanswered> {
+    /// Starts a task whose inbox holds its first request.
+    fn start_task(&self, first: Request) -> Result<mpsc::Sender<Request>, Unanswered> {
         if self.queue.deleted.load(Ordering::Acquire) {
             return Err(Unanswered::QueueDeleted);
         }
-        let (sender, inbox) = mpsc::channel(INBOX_REQUESTS_MAX);
+        let (sender, mut inbox) = mpsc::channel(INBOX_REQUESTS_MAX);
+        sender.try_send(first).unwrap_or_else(|_| unreachable!("a new inbox is open and empty"));
         let (shared, queue) = (self.shared.clone(), self.queue.clone());
         tokio::spawn(async move {
             let ownership = queue.ownership.clone().lock_owned().await;
-            QueueTask::run(shared, queue.entry.clone(), inbox).await;
+            // The queue may have been deleted while this task waited for its ownership. Nothing may
+            // be appended behind a deletion.
+            if queue.deleted.load(Ordering::Acquire) {
+                inbox.close();
+                while let Some(request) = inbox.recv().await {
+                    let _ = request.reply_to.send(Err(Unanswered::QueueDeleted));
+                }
+            } else {
+                QueueTask::run(shared, queue.entry.clone(), inbox).await;
+            }
             drop(ownership);
         });
         Ok(sender)
