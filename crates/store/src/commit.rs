@@ -91,7 +91,19 @@ impl Committer {
     }
 }
 
+/// Tells of a committer that panicked: a broken invariant must not look like a healthy store.
+struct PanicGuard<'a>(&'a OnceLock<String>);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.set("the committer met a broken invariant and ended".to_owned());
+        }
+    }
+}
+
 fn run(mut backend: impl Backend, receiver: &Receiver<Pending>, failure: &OnceLock<String>) {
+    let _guard = PanicGuard(failure);
     while let Ok(first) = receiver.recv() {
         let others = receiver.try_iter().take(GROUP_APPENDS_MAX - 1);
         let mut group: Vec<Pending> = std::iter::once(first).chain(others).collect();
@@ -338,6 +350,16 @@ mod tests {
         assert_eq!(scene.append("c").await, unknown);
         assert_eq!(scene.committer.failure().as_deref(), Some("fsync failed"));
         assert_eq!(scene.log(), ["begin", "a", "commit"], "nothing is tried any more");
+    }
+
+    #[tokio::test]
+    async fn a_committer_that_panics_says_so() {
+        let scene = scene();
+        let broken = Append::new(Timestamp::EPOCH, Change::Sweep(1));
+        let outcome = scene.committer.append(Epoch(1), broken).await;
+        assert!(matches!(outcome, Err(AppendError::Unknown(_))));
+        scene.committer.close();
+        assert!(scene.committer.failure().is_some());
     }
 
     #[tokio::test]
