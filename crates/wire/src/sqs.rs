@@ -101,6 +101,61 @@ pub struct GetQueueAttributesOutput {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// Changes attributes of a queue, all of them or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SetQueueAttributesInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+    /// The attributes to set, by name.
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// Removes every message of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PurgeQueueInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+}
+
+/// Sets tags of a queue; those with other keys stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TagQueueInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+    /// The tags to set, by key.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// Removes tags of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct UntagQueueInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+    /// The keys of the tags to remove.
+    pub tag_keys: Option<Vec<String>>,
+}
+
+/// Reads the tags of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListQueueTagsInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+}
+
+/// What `ListQueueTags` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListQueueTagsOutput {
+    /// The tags, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
 /// The value of a message attribute, in requests and in answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
