@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::limits;
+use crate::redrive::{RedriveAllowPolicy, RedrivePolicy};
+use crate::{access_policy, limits};
 
 /// The settings of a standard queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +19,19 @@ pub struct QueueAttributes {
     pub receive_message_wait_time: Duration,
     /// How long a received message stays in flight unless the receive says otherwise.
     pub visibility_timeout: Duration,
-    /// Whether bodies are to be encrypted with keys that the server manages. Stored and read
-    /// back.
+    /// The access policy, as it was given.
+    pub policy: Option<String>,
+    /// Where messages go that are received too often.
+    pub redrive_policy: Option<RedrivePolicy>,
+    /// Which queues may send such messages here.
+    pub redrive_allow_policy: Option<RedriveAllowPolicy>,
+    /// Whether bodies are to be encrypted with keys that the server manages.
     pub sqs_managed_sse_enabled: bool,
+    /// The KMS key with which bodies are to be encrypted; never together with keys that the server
+    /// manages. It is not looked for.
+    pub kms_master_key_id: Option<String>,
+    /// How long a data key of the KMS key is used.
+    pub kms_data_key_reuse_period: Duration,
 }
 
 impl Default for QueueAttributes {
@@ -31,102 +42,172 @@ impl Default for QueueAttributes {
             message_retention_period: Duration::from_secs(345_600),
             receive_message_wait_time: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30),
+            policy: None,
+            redrive_policy: None,
+            redrive_allow_policy: None,
             sqs_managed_sse_enabled: true,
+            kms_master_key_id: None,
+            kms_data_key_reuse_period: Duration::from_secs(300),
         }
     }
 }
 
-/// Why an attribute was not accepted. The texts are those of SQS.
+/// Why an attribute was not accepted, in the words of SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttributeError {
-    /// No such attribute, or not one that can be set on this queue.
-    UnknownName {
-        /// The sentence SQS answers.
-        message: String,
-    },
+pub struct AttributeError {
+    /// What is wrong.
+    pub kind: AttributeErrorKind,
+    /// The sentence that SQS answers.
+    pub message: String,
+}
+
+/// What is wrong with an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeErrorKind {
+    /// No such attribute, or not one that can be set on this queue, or not beside another one.
+    InvalidName,
     /// The value is out of range or not of the attribute's type.
-    InvalidValue {
-        /// The attribute.
-        name: String,
-    },
+    InvalidValue,
+    /// A policy of the right shape asks for what cannot be.
+    InvalidParameter,
+    /// A policy has more parts than are allowed.
+    OverLimit,
 }
 
 impl AttributeError {
     fn unknown(name: &str) -> AttributeError {
-        AttributeError::UnknownName { message: format!("Unknown Attribute {name}.") }
+        AttributeError::invalid_name(format!("Unknown Attribute {name}."))
+    }
+
+    fn out_of_range(name: AttributeName) -> AttributeError {
+        let name = name.as_str();
+        AttributeError::invalid_value(format!("Invalid value for the parameter {name}."))
+    }
+
+    fn invalid_name(message: impl Into<String>) -> AttributeError {
+        AttributeError { kind: AttributeErrorKind::InvalidName, message: message.into() }
+    }
+
+    pub(crate) fn invalid_value(message: impl Into<String>) -> AttributeError {
+        AttributeError { kind: AttributeErrorKind::InvalidValue, message: message.into() }
+    }
+
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> AttributeError {
+        AttributeError { kind: AttributeErrorKind::InvalidParameter, message: message.into() }
     }
 }
 
-/// One attribute that can be set on a standard queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttributeName {
-    /// `DelaySeconds`
+macro_rules! names {
+    ($($name:ident,)*) => {
+        /// One attribute that can be set on a standard queue. Each is called as in the SQS API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum AttributeName {
+            $(#[doc = concat!("`", stringify!($name), "`")] $name,)*
+        }
+
+        impl AttributeName {
+            /// Every settable attribute, in the order of their names.
+            pub const ALL: &'static [AttributeName] = &[$(AttributeName::$name,)*];
+
+            /// The name in the SQS API.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(AttributeName::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+names! {
     DelaySeconds,
-    /// `MaximumMessageSize`
+    KmsDataKeyReusePeriodSeconds,
+    KmsMasterKeyId,
     MaximumMessageSize,
-    /// `MessageRetentionPeriod`
     MessageRetentionPeriod,
-    /// `ReceiveMessageWaitTimeSeconds`
+    Policy,
     ReceiveMessageWaitTimeSeconds,
-    /// `SqsManagedSseEnabled`
+    RedriveAllowPolicy,
+    RedrivePolicy,
     SqsManagedSseEnabled,
-    /// `VisibilityTimeout`
     VisibilityTimeout,
 }
 
 impl AttributeName {
-    /// Every settable attribute, in the order of their names.
-    pub const ALL: [AttributeName; 6] = [
-        AttributeName::DelaySeconds,
-        AttributeName::MaximumMessageSize,
-        AttributeName::MessageRetentionPeriod,
-        AttributeName::ReceiveMessageWaitTimeSeconds,
-        AttributeName::SqsManagedSseEnabled,
-        AttributeName::VisibilityTimeout,
-    ];
-
-    /// The name in the SQS API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AttributeName::DelaySeconds => "DelaySeconds",
-            AttributeName::MaximumMessageSize => "MaximumMessageSize",
-            AttributeName::MessageRetentionPeriod => "MessageRetentionPeriod",
-            AttributeName::ReceiveMessageWaitTimeSeconds => "ReceiveMessageWaitTimeSeconds",
-            AttributeName::SqsManagedSseEnabled => "SqsManagedSseEnabled",
-            AttributeName::VisibilityTimeout => "VisibilityTimeout",
-        }
-    }
-
     /// The settable attribute called `name`. The errors for FIFO-only names on a standard queue
     /// are those recorded from AWS.
     pub fn parse(name: &str) -> Result<AttributeName, AttributeError> {
-        if let Some(known) = AttributeName::ALL.into_iter().find(|known| known.as_str() == name) {
-            return Ok(known);
-        }
-        match name {
-            "DeduplicationScope" | "FifoThroughputLimit" => Err(AttributeError::UnknownName {
-                message: format!("You can specify the {name} only when FifoQueue is set to true."),
-            }),
-            _ => Err(AttributeError::unknown(name)),
-        }
+        let known = AttributeName::ALL.iter().find(|known| known.as_str() == name);
+        known.copied().ok_or_else(|| match name {
+            "DeduplicationScope" | "FifoThroughputLimit" => AttributeError::invalid_name(format!(
+                "You can specify the {name} only when FifoQueue is set to true."
+            )),
+            _ => AttributeError::unknown(name),
+        })
     }
 }
 
 impl QueueAttributes {
-    /// Sets one attribute from its text. On error nothing changes.
-    pub fn set(&mut self, name: AttributeName, value: &str) -> Result<(), AttributeError> {
+    /// These attributes with `changes` made, or the first error.
+    ///
+    /// A KMS key and keys that the server manages exclude each other: choosing one gives up the
+    /// other, choosing both at once is refused.
+    pub fn with(
+        &self,
+        changes: &[(AttributeName, String)],
+    ) -> Result<QueueAttributes, AttributeError> {
+        let mut changed = self.clone();
+        for (name, value) in changes {
+            changed.set(*name, value)?;
+        }
+        let sets = |wanted| changes.iter().any(|(name, _)| *name == wanted);
+        if changed.kms_master_key_id.is_some() && changed.sqs_managed_sse_enabled {
+            match (sets(AttributeName::KmsMasterKeyId), sets(AttributeName::SqsManagedSseEnabled)) {
+                (true, true) => {
+                    return Err(AttributeError::invalid_name(
+                        "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+                    ));
+                }
+                (true, false) => changed.sqs_managed_sse_enabled = false,
+                _ => changed.kms_master_key_id = None,
+            }
+        }
+        Ok(changed)
+    }
+
+    fn set(&mut self, name: AttributeName, value: &str) -> Result<(), AttributeError> {
         let number = |range: RangeInclusive<i64>| parse_number(name, value, &range);
         let seconds = |range| number(range).map(Duration::from_secs);
+        let given = Some(value).filter(|value| !value.is_empty());
         match name {
             AttributeName::DelaySeconds => self.delay = seconds(limits::DELAY_SECONDS)?,
+            AttributeName::KmsDataKeyReusePeriodSeconds => {
+                self.kms_data_key_reuse_period = seconds(limits::KMS_REUSE_PERIOD_SECONDS)?;
+            }
+            AttributeName::KmsMasterKeyId => {
+                if value.len() > limits::KMS_KEY_ID_BYTES_MAX {
+                    return Err(AttributeError::out_of_range(name));
+                }
+                self.kms_master_key_id = given.map(str::to_owned);
+            }
             AttributeName::MaximumMessageSize => {
                 self.maximum_message_size = number(limits::MAXIMUM_MESSAGE_SIZE_BYTES)?;
             }
             AttributeName::MessageRetentionPeriod => {
                 self.message_retention_period = seconds(limits::MESSAGE_RETENTION_PERIOD_SECONDS)?;
             }
+            AttributeName::Policy => {
+                given.map(access_policy::check).transpose()?;
+                self.policy = given.map(str::to_owned);
+            }
             AttributeName::ReceiveMessageWaitTimeSeconds => {
                 self.receive_message_wait_time = seconds(limits::WAIT_TIME_SECONDS)?;
+            }
+            AttributeName::RedriveAllowPolicy => {
+                self.redrive_allow_policy = given.map(RedriveAllowPolicy::parse).transpose()?;
+            }
+            AttributeName::RedrivePolicy => {
+                self.redrive_policy = given.map(RedrivePolicy::parse).transpose()?;
             }
             AttributeName::SqsManagedSseEnabled => {
                 self.sqs_managed_sse_enabled = parse_boolean(name, value)?;
@@ -138,19 +219,36 @@ impl QueueAttributes {
         Ok(())
     }
 
-    /// The attribute's value as SQS writes it.
-    pub fn get(&self, name: AttributeName) -> String {
+    /// The attribute's value as SQS writes it, if it is set. The reuse period of data keys is
+    /// shown only while there is a KMS key.
+    pub fn get(&self, name: AttributeName) -> Option<String> {
+        let seconds = |duration: Duration| Some(duration.as_secs().to_string());
         match name {
-            AttributeName::DelaySeconds => self.delay.as_secs().to_string(),
-            AttributeName::MaximumMessageSize => self.maximum_message_size.to_string(),
-            AttributeName::MessageRetentionPeriod => {
-                self.message_retention_period.as_secs().to_string()
+            AttributeName::DelaySeconds => seconds(self.delay),
+            AttributeName::KmsDataKeyReusePeriodSeconds => {
+                self.kms_master_key_id.as_ref().and(seconds(self.kms_data_key_reuse_period))
             }
-            AttributeName::ReceiveMessageWaitTimeSeconds => {
-                self.receive_message_wait_time.as_secs().to_string()
+            AttributeName::KmsMasterKeyId => self.kms_master_key_id.clone(),
+            AttributeName::MaximumMessageSize => Some(self.maximum_message_size.to_string()),
+            AttributeName::MessageRetentionPeriod => seconds(self.message_retention_period),
+            AttributeName::Policy => self.policy.clone(),
+            AttributeName::ReceiveMessageWaitTimeSeconds => seconds(self.receive_message_wait_time),
+            AttributeName::RedriveAllowPolicy => {
+                self.redrive_allow_policy.as_ref().map(ToString::to_string)
             }
-            AttributeName::SqsManagedSseEnabled => self.sqs_managed_sse_enabled.to_string(),
-            AttributeName::VisibilityTimeout => self.visibility_timeout.as_secs().to_string(),
+            AttributeName::RedrivePolicy => self.redrive_policy.as_ref().map(ToString::to_string),
+            AttributeName::SqsManagedSseEnabled => Some(self.sqs_managed_sse_enabled.to_string()),
+            AttributeName::VisibilityTimeout => seconds(self.visibility_timeout),
+        }
+    }
+
+    /// Whether `other` has the same value of one attribute. Policies are compared as documents.
+    pub fn agrees(&self, other: &QueueAttributes, name: AttributeName) -> bool {
+        match (self.get(name), other.get(name)) {
+            (Some(one), Some(another)) if name == AttributeName::Policy => {
+                access_policy::same(&one, &another)
+            }
+            (one, another) => one == another,
         }
     }
 }
@@ -167,7 +265,7 @@ fn parse_number(
         .ok()
         .filter(|number| plain && range.contains(number))
         .map(i64::unsigned_abs)
-        .ok_or_else(|| AttributeError::InvalidValue { name: name.as_str().to_owned() })
+        .ok_or_else(|| AttributeError::out_of_range(name))
 }
 
 /// `true` or `false` in any case, as AWS accepts them.
@@ -177,7 +275,7 @@ fn parse_boolean(name: AttributeName, value: &str) -> Result<bool, AttributeErro
     } else if value.eq_ignore_ascii_case("false") {
         Ok(false)
     } else {
-        Err(AttributeError::InvalidValue { name: name.as_str().to_owned() })
+        Err(AttributeError::out_of_range(name))
     }
 }
 
@@ -185,14 +283,22 @@ fn parse_boolean(name: AttributeName, value: &str) -> Result<bool, AttributeErro
 mod tests {
     use super::*;
 
-    fn set(name: AttributeName, value: &str) -> Result<String, AttributeError> {
-        let mut attributes = QueueAttributes::default();
-        attributes.set(name, value)?;
+    fn set(name: AttributeName, value: &str) -> Result<Option<String>, AttributeError> {
+        let attributes = QueueAttributes::default().with(&[(name, value.to_owned())])?;
         Ok(attributes.get(name))
     }
 
+    fn with(
+        attributes: &QueueAttributes,
+        changes: &[(AttributeName, &str)],
+    ) -> Result<QueueAttributes, AttributeError> {
+        let changes: Vec<_> =
+            changes.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        attributes.with(&changes)
+    }
+
     #[test]
-    fn every_range_is_inclusive_and_its_neighbors_are_refused() {
+    fn every_range_is_inclusive_and_its_neighbors_are_refused_edges_47_60_61_62() {
         let ranges = [
             (AttributeName::DelaySeconds, 0, 900),
             (AttributeName::MaximumMessageSize, 1024, 1_048_576),
@@ -202,18 +308,21 @@ mod tests {
         ];
         for (name, low, high) in ranges {
             for accepted in [low, high] {
-                assert_eq!(set(name, &accepted.to_string()), Ok(accepted.to_string()));
+                assert_eq!(set(name, &accepted.to_string()), Ok(Some(accepted.to_string())));
             }
             for refused in [low - 1, high + 1] {
-                let error = AttributeError::InvalidValue { name: name.as_str().to_owned() };
+                let error = AttributeError::out_of_range(name);
                 assert_eq!(set(name, &refused.to_string()), Err(error));
             }
+        }
+        for refused in ["59", "86401"] {
+            assert!(set(AttributeName::KmsDataKeyReusePeriodSeconds, refused).is_err());
         }
     }
 
     #[test]
-    fn a_number_is_plain_decimal_digits() {
-        assert_eq!(set(AttributeName::DelaySeconds, "007"), Ok("7".to_owned()));
+    fn a_number_is_plain_decimal_digits_edge_59() {
+        assert_eq!(set(AttributeName::DelaySeconds, "007"), Ok(Some("7".to_owned())));
         for refused in ["", " 6", "-45", "+6", "901", "544.43", "true", "99999999999999999999"] {
             assert!(set(AttributeName::DelaySeconds, refused).is_err(), "{refused}");
         }
@@ -222,8 +331,47 @@ mod tests {
     #[test]
     fn a_boolean_is_accepted_in_any_case_and_reads_back_lower() {
         let name = AttributeName::SqsManagedSseEnabled;
-        assert_eq!(set(name, "False"), Ok("false".to_owned()));
-        assert_eq!(set(name, "TRUE"), Ok("true".to_owned()));
+        assert_eq!(set(name, "False"), Ok(Some("false".to_owned())));
+        assert_eq!(set(name, "TRUE"), Ok(Some("true".to_owned())));
         assert!(set(name, "1").is_err());
+    }
+
+    #[test]
+    fn an_empty_text_removes_a_policy_and_a_key_edges_54_55() {
+        for name in [
+            AttributeName::KmsMasterKeyId,
+            AttributeName::Policy,
+            AttributeName::RedriveAllowPolicy,
+            AttributeName::RedrivePolicy,
+        ] {
+            assert_eq!(set(name, ""), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_kms_key_takes_the_place_of_managed_keys_edges_56_57() {
+        use AttributeName::{KmsDataKeyReusePeriodSeconds, KmsMasterKeyId, SqsManagedSseEnabled};
+        let all = |attributes: &QueueAttributes| {
+            [KmsMasterKeyId, KmsDataKeyReusePeriodSeconds, SqsManagedSseEnabled]
+                .map(|name| attributes.get(name).unwrap_or_default())
+        };
+        let default = QueueAttributes::default();
+        assert_eq!(all(&default), ["", "", "true"]);
+        let changes = [(KmsMasterKeyId, "testKeyId"), (KmsDataKeyReusePeriodSeconds, "6000")];
+        let with_key = with(&default, &changes).unwrap();
+        assert_eq!(all(&with_key), ["testKeyId", "6000", "false"]);
+        let changes = [(KmsMasterKeyId, ""), (KmsDataKeyReusePeriodSeconds, "300")];
+        assert_eq!(all(&with(&with_key, &changes).unwrap()), ["", "", "false"]);
+        let managed = with(&with_key, &[(SqsManagedSseEnabled, "true")]).unwrap();
+        assert_eq!(all(&managed), ["", "", "true"]);
+    }
+
+    #[test]
+    fn one_kind_of_encryption_is_chosen_at_a_time_edge_58() {
+        let both =
+            [(AttributeName::KmsMasterKeyId, "k"), (AttributeName::SqsManagedSseEnabled, "true")];
+        let error = with(&QueueAttributes::default(), &both).unwrap_err();
+        assert_eq!(error.kind, AttributeErrorKind::InvalidName);
+        assert!(error.message.starts_with("You can use one type of server-side encryption"));
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! [`queue::Queue`] is one queue; [`catalog::Catalog`] knows which queues exist.
 
+mod access_policy;
 pub mod attributes;
 pub mod catalog;
 pub mod limits;
@@ -15,4 +16,6 @@ pub mod message;
 pub mod names;
 pub mod queue;
 pub mod receipt;
+pub mod redrive;
+pub mod tags;
 pub mod time;

@@ -52,3 +52,37 @@ pub const VISIBILITY_TIMEOUT_TOTAL_MAX: Duration = Duration::from_secs(43_200);
 
 /// "ListQueues: MaxResults: Valid range is 1 to 1000"; without it up to 1,000 URLs are listed.
 pub const LIST_QUEUES_RESULTS_MAX: usize = 1000;
+
+/// "KmsDataKeyReusePeriodSeconds: an integer, from 60 seconds (1 minute) to 86,400 (24 hours)."
+pub const KMS_REUSE_PERIOD_SECONDS: RangeInclusive<i64> = 60..=86_400;
+
+/// "A key id, alias or ARN of up to 2,048 characters", as KMS says of `KeyId`.
+pub const KMS_KEY_ID_BYTES_MAX: usize = 2048;
+
+/// "A policy can include up to 8,192 bytes" and "20 statements".
+pub const POLICY_BYTES_MAX: usize = 8192;
+
+/// See [`POLICY_BYTES_MAX`].
+pub const POLICY_STATEMENTS_MAX: usize = 20;
+
+/// "maxReceiveCount: valid values are from 1 to 1,000."
+pub const MAX_RECEIVE_COUNT: RangeInclusive<u32> = 1..=1000;
+
+/// "You can specify up to 10 source queue ARNs" in a redrive allow policy.
+pub const REDRIVE_ALLOW_SOURCES_MAX: usize = 10;
+
+/// "Only one PurgeQueue operation on a queue is allowed every 60 seconds."
+pub const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// "You must wait 60 seconds after deleting a queue before you can create another with the same
+/// name."
+pub const RECREATE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// "You can add up to 50 tags to a queue."
+pub const TAGS_MAX: usize = 50;
+
+/// "A tag key has 1 to 128 characters."
+pub const TAG_KEY_CHARACTERS_MAX: usize = 128;
+
+/// "A tag value has up to 256 characters."
+pub const TAG_VALUE_CHARACTERS_MAX: usize = 256;

@@ -126,6 +126,36 @@ impl QueueKey {
     }
 }
 
+/// Why a text is not a queue's ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidQueueArn {
+    /// It has not the six parts of an ARN.
+    NotAnArn,
+    /// It is an ARN, but not that of a queue.
+    NotAQueue,
+}
+
+impl QueueKey {
+    /// The queue that `arn` names, in whichever partition.
+    pub fn parse_arn(arn: &str) -> Result<QueueKey, InvalidQueueArn> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        let &["arn", partition, service, region, account, resource] = parts.as_slice() else {
+            return Err(InvalidQueueArn::NotAnArn);
+        };
+        if partition.is_empty() || service.is_empty() || resource.is_empty() {
+            return Err(InvalidQueueArn::NotAnArn);
+        }
+        let key = || {
+            Some(QueueKey {
+                account: AccountId::parse(account).ok()?,
+                region: Region::parse(region).ok()?,
+                name: QueueName::parse(resource).ok()?,
+            })
+        };
+        (service == "sqs").then(key).flatten().ok_or(InvalidQueueArn::NotAQueue)
+    }
+}
+
 /// Displays a queue's ARN.
 pub struct QueueArn<'a>(&'a QueueKey);
 
@@ -179,5 +209,20 @@ mod tests {
             name: QueueName::parse("jobs").unwrap(),
         };
         assert_eq!(key.arn().to_string(), "arn:aws:sqs:eu-west-1:000000000000:jobs");
+        assert_eq!(QueueKey::parse_arn("arn:aws:sqs:eu-west-1:000000000000:jobs"), Ok(key));
+    }
+
+    #[test]
+    fn what_is_no_queues_arn_is_told_apart() {
+        for text in ["", "dummy", "arn:aws:sqs:eu-west-1:jobs", "arn::sqs:r:000000000000:jobs"] {
+            assert_eq!(QueueKey::parse_arn(text), Err(InvalidQueueArn::NotAnArn), "{text}");
+        }
+        for text in [
+            "arn:aws:sns:eu-west-1:000000000000:jobs",
+            "arn:aws:sqs:eu-west-1:0:jobs",
+            "arn:aws:sqs:eu-west-1:000000000000:no jobs",
+        ] {
+            assert_eq!(QueueKey::parse_arn(text), Err(InvalidQueueArn::NotAQueue), "{text}");
+        }
     }
 }

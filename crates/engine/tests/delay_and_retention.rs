@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
 use formiga_engine::queue::QueueLimits;
+use formiga_engine::queue::VisibilityRefusal;
 use scene::{Scene, millis, secs};
 
 fn queue(delay: Duration, message_retention_period: Duration) -> Scene {
@@ -119,4 +120,50 @@ fn expired_messages_are_removed_page_by_page() {
     assert_eq!(scene.counters(), (1, 0, 0));
     assert!(!scene.queue.expiry_is_due(scene.now + secs(59)));
     assert!(scene.queue.expiry_is_due(scene.now + secs(60)));
+}
+
+#[test]
+fn a_shorter_retention_period_removes_older_messages_at_once_edge_170() {
+    let mut scene = queue(secs(0), secs(600));
+    scene.send("old");
+    scene.advance(secs(100));
+    scene.send("new");
+    scene.set_retention_period(secs(60));
+    assert_eq!(scene.receive(), ["new"]);
+    assert!(scene.queue.expiry_is_due(scene.now));
+    assert_eq!(scene.remove_expired(), 1);
+    assert_eq!(scene.counters(), (0, 1, 0));
+}
+
+#[test]
+fn a_longer_retention_period_brings_nothing_back() {
+    let mut scene = queue(secs(0), secs(60));
+    scene.send("gone");
+    scene.advance(secs(1));
+    scene.send("kept");
+    scene.advance(secs(59));
+    scene.set_retention_period(secs(600));
+    assert_eq!(scene.receive_with(10, Some(secs(0))), ["kept"]);
+    assert_eq!(scene.remove_expired(), 1);
+    scene.advance(secs(541) - millis(1));
+    assert_eq!(scene.receive_with(10, Some(secs(0))), ["kept"]);
+    scene.advance(millis(1));
+    assert_eq!(scene.receive(), [""; 0]);
+}
+
+#[test]
+fn a_purge_leaves_nothing_in_any_state_and_sequences_go_on_edges_166_167() {
+    let mut scene = queue(secs(0), secs(600));
+    scene.send("in flight");
+    assert_eq!(scene.receive(), ["in flight"]);
+    scene.send("visible");
+    scene.send_delayed("delayed", Some(secs(900)));
+    scene.purge();
+    assert_eq!(scene.counters(), (0, 0, 0));
+    scene.send("new");
+    scene.delete("in flight");
+    let refusal = scene.change_visibility("in flight", secs(1));
+    assert_eq!(refusal, Err(VisibilityRefusal::MessageDoesNotExist));
+    assert_eq!(scene.receive(), ["new"]);
+    assert_eq!(scene.handle("new").sequence.0, 3);
 }

@@ -242,8 +242,14 @@ impl Run<'_> {
             in_flight_max: settings.in_flight_max,
         };
         let store = NaiveStore::default();
-        let restore =
-            || Queue::restore(attributes.clone(), limits, store.snapshot(START, limits.page));
+        let restore = || {
+            Queue::restore(
+                attributes.clone(),
+                Timestamp::EPOCH,
+                limits,
+                store.snapshot(START, limits.page),
+            )
+        };
         Run {
             live: restore(),
             restored: restore(),
@@ -308,7 +314,12 @@ impl Run<'_> {
             Step::Restart => {
                 self.count("restarted");
                 let snapshot = self.store.snapshot(self.now, self.limits.page);
-                self.restored = Queue::restore(self.attributes.clone(), self.limits, snapshot);
+                self.restored = Queue::restore(
+                    self.attributes.clone(),
+                    Timestamp::EPOCH,
+                    self.limits,
+                    snapshot,
+                );
             }
         }
     }

@@ -75,6 +75,15 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_WINDOW", default_value_t = 4096, value_name = "MESSAGES")]
     pub window: usize,
 
+    /// No messages are taken while the disk of the data directory has less than this free, in MiB,
+    /// so that receiving and deleting messages always finds room; 0 takes messages to the end.
+    #[arg(long, env = "FORMIGA_DISK_RESERVE_MIB", default_value_t = 256, value_name = "MIB")]
+    pub disk_reserve_mib: u64,
+
+    /// Refuse to create a queue for 60 seconds after one of the same name was deleted, as AWS does.
+    #[arg(long, env = "FORMIGA_RECENT_DELETE_CHECK", value_parser = FalseyValueParser::new())]
+    pub recent_delete_check: bool,
+
     /// Threads that serve connections and queues; 0 is one for each core.
     #[arg(long, env = "FORMIGA_THREADS", default_value_t = 0)]
     pub threads: usize,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use formiga_engine::catalog::CatalogChange;
 use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
 use formiga_wire::error::ErrorKind;
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::error::{self, ApiError};
 use crate::queue_url;
 use crate::queues::{Directory, QueueHandle};
 use crate::random::Random;
@@ -61,6 +62,18 @@ impl Context {
     pub(crate) fn find(&self, url: Option<&str>) -> Result<QueueHandle, ApiError> {
         let key = url.and_then(|url| queue_url::parse(url, &self.caller));
         key.and_then(|key| self.queues.find(&key)).ok_or_else(queue_does_not_exist)
+    }
+
+    /// Makes a change of the catalog. It is durable and in effect when this returns.
+    pub(crate) async fn change(
+        &self,
+        queue: &QueueHandle,
+        change: CatalogChange,
+    ) -> Result<(), ApiError> {
+        let key = &queue.entry().key;
+        let changed = self.queues.change(key.clone(), change).await;
+        let changed = changed.map_err(|cause| error::unanswered(&cause, self.request_id))?;
+        changed.map_err(|refusal| error::catalog(refusal, &key.name))
     }
 
     /// The caller's own queue called `name`.

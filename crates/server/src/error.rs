@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
-use formiga_engine::attributes::AttributeError;
+use formiga_engine::attributes::{AttributeError, AttributeErrorKind};
+use formiga_engine::catalog::CatalogRefusal;
 use formiga_engine::message::AttributeRefusal;
+use formiga_engine::names::QueueName;
 use formiga_wire::error::{ErrorKind, WireError};
 
 use crate::queues::Unanswered;
@@ -25,14 +27,38 @@ pub(crate) fn invalid(parameter: &str, value: impl Display, reason: impl Display
 
 /// An attribute of a queue was not accepted.
 pub(crate) fn attribute(error: AttributeError) -> ApiError {
-    match error {
-        AttributeError::UnknownName { message } => {
-            ApiError::new(ErrorKind::InvalidAttributeName, message)
+    let kind = match error.kind {
+        AttributeErrorKind::InvalidName => ErrorKind::InvalidAttributeName,
+        AttributeErrorKind::InvalidValue => ErrorKind::InvalidAttributeValue,
+        AttributeErrorKind::InvalidParameter => ErrorKind::InvalidParameterValue,
+        AttributeErrorKind::OverLimit => ErrorKind::OverLimit,
+    };
+    ApiError::new(kind, error.message)
+}
+
+/// The queue called `name` was not created or changed.
+pub(crate) fn catalog(refusal: CatalogRefusal, name: &QueueName) -> ApiError {
+    match refusal {
+        CatalogRefusal::Attribute(error) => attribute(error),
+        CatalogRefusal::Tag(refusal) => {
+            ApiError::new(ErrorKind::InvalidParameterValue, refusal.to_string())
         }
-        AttributeError::InvalidValue { name } => ApiError::new(
-            ErrorKind::InvalidAttributeValue,
-            format!("Invalid value for the parameter {name}."),
+        CatalogRefusal::AlreadyExists { attribute } => {
+            let attribute = attribute.as_str();
+            let message = format!(
+                "A queue already exists with the same name and a different value for attribute {attribute}"
+            );
+            ApiError::new(ErrorKind::QueueNameExists, message)
+        }
+        CatalogRefusal::DeletedRecently => ApiError::new(
+            ErrorKind::QueueDeletedRecently,
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
         ),
+        CatalogRefusal::PurgeInProgress => ApiError::new(
+            ErrorKind::PurgeQueueInProgress,
+            format!("Only one PurgeQueue operation on {name} is allowed every 60 seconds."),
+        ),
+        CatalogRefusal::DoesNotExist => crate::context::queue_does_not_exist(),
     }
 }
 
@@ -55,6 +81,16 @@ pub(crate) fn stopping() -> ApiError {
 pub(crate) fn unanswered(cause: &Unanswered, request_id: uuid::Uuid) -> ApiError {
     match cause {
         Unanswered::QueueDeleted => crate::context::queue_does_not_exist(),
+        Unanswered::DiskFull(why) => {
+            tracing::warn!(%request_id, %cause, "a send was refused");
+            ApiError::new(
+                ErrorKind::ServiceUnavailable,
+                format!(
+                    "No messages are taken until there is room for them: {why}. Nothing was changed; receiving and deleting \
+                     messages works."
+                ),
+            )
+        }
         Unanswered::Unavailable(_) => {
             tracing::warn!(%request_id, %cause, "a request was refused");
             ApiError::new(

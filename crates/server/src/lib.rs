@@ -118,6 +118,7 @@ impl Server {
                 page: QueueLimits::default().page.min(config.window / 2),
             },
             content_cache_bytes: config.content_cache_mib << 20,
+            recent_delete_check: config.recent_delete_check,
             stopping: stopping.clone(),
         });
         let gateway = Arc::new(Gateway {
@@ -177,7 +178,8 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
                 DurabilityKind::Fsync => Durability::Fsync,
                 DurabilityKind::Os => Durability::Os,
             };
-            let options = SqliteOptions { durability, ..SqliteOptions::default() };
+            let disk_reserve = config.disk_reserve_mib << 20;
+            let options = SqliteOptions { durability, disk_reserve, ..SqliteOptions::default() };
             Arc::new(SqliteStore::open(&config.data_dir, options)?)
         }
     })

@@ -1,8 +1,9 @@
 //! Group commit: merges the appends that arrived during the last sync into one transaction.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -23,8 +24,13 @@ pub(crate) trait Backend: Send + 'static {
     /// Undoes the transaction. An error leaves its outcome unknown.
     fn rollback(&mut self) -> Result<(), String>;
 
-    /// Called after each group, while nobody waits for it.
-    fn tend(&mut self);
+    /// After a group was rejected: whether something was done about it, so that it should be
+    /// tried again.
+    fn make_room(&mut self) -> bool;
+
+    /// Called after each group, and again after the time that it returns if nobody came by then:
+    /// the place for work in the background, a few milliseconds at a time.
+    fn tend(&mut self) -> Option<Duration>;
 }
 
 /// What became of a transaction whose commit failed.
@@ -48,8 +54,10 @@ struct Pending {
     done: oneshot::Sender<Result<(), AppendError>>,
 }
 
-/// A group is closed at this many appends, so that the first of them does not wait for ever.
+/// A group is closed at this many appends or bytes, so that the first of them does not wait for
+/// ever.
 const GROUP_APPENDS_MAX: usize = 1024;
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Committer {
     pub(crate) fn start(backend: impl Backend) -> Committer {
@@ -104,24 +112,44 @@ impl Drop for PanicGuard<'_> {
 
 fn run(mut backend: impl Backend, receiver: &Receiver<Pending>, failure: &OnceLock<String>) {
     let _guard = PanicGuard(failure);
-    while let Ok(first) = receiver.recv() {
-        let others = receiver.try_iter().take(GROUP_APPENDS_MAX - 1);
-        let mut group: Vec<Pending> = std::iter::once(first).chain(others).collect();
-        if let Some(why) = failure.get() {
-            answer(&mut group, &Err(AppendError::Unknown(why.clone())));
-            continue;
+    let mut tend_after = backend.tend();
+    loop {
+        let first = match tend_after {
+            Some(time) => receiver.recv_timeout(time),
+            None => receiver.recv().map_err(RecvTimeoutError::from),
+        };
+        match first {
+            Ok(first) => decide(&mut backend, gather(first, receiver), failure),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        decide(&mut backend, group, failure);
-        if failure.get().is_none() {
-            backend.tend();
-        }
+        tend_after = if failure.get().is_none() { backend.tend() } else { None };
     }
+}
+
+/// Adds what has arrived meanwhile, up to a number of appends and of bytes.
+fn gather(first: Pending, receiver: &Receiver<Pending>) -> Vec<Pending> {
+    let mut bytes = first.append.change.weight();
+    let mut group = vec![first];
+    while group.len() < GROUP_APPENDS_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(next) = receiver.try_recv() else { break };
+        bytes += next.append.change.weight();
+        group.push(next);
+    }
+    group
 }
 
 /// Commits a group. If the merged transaction is rejected, its appends are tried one at a time,
 /// so that one bad append does not fail its neighbors.
 fn decide(backend: &mut impl Backend, mut group: Vec<Pending>, failure: &OnceLock<String>) {
-    match commit(backend, &mut group) {
+    if let Some(why) = failure.get() {
+        return answer(&mut group, &Err(AppendError::Unknown(why.clone())));
+    }
+    let mut outcome = commit(backend, &mut group);
+    if matches!(outcome, Err(AppendError::Rejected(_))) && backend.make_room() {
+        outcome = commit(backend, &mut group);
+    }
+    match outcome {
         Err(AppendError::Rejected(_)) if group.len() > 1 => {
             for pending in group {
                 decide_after_failure(backend, vec![pending], failure);
@@ -197,6 +225,7 @@ fn answer(group: &mut Vec<Pending>, outcome: &Result<(), AppendError>) {
 mod tests {
     use std::sync::mpsc::SyncSender;
 
+    use formiga_engine::names::QueueId;
     use formiga_engine::time::Timestamp;
 
     use super::*;
@@ -216,7 +245,7 @@ mod tests {
         }
 
         fn apply(&mut self, append: &Append) -> Result<(), String> {
-            let Change::Setting(name, _) = append.change else { panic!("a setting") };
+            let Change::Setting(name, _) = append.change else { panic!("no setting") };
             self.log(name);
             if name == "bad" { Err("bad".to_owned()) } else { Ok(()) }
         }
@@ -233,7 +262,13 @@ mod tests {
             Ok(())
         }
 
-        fn tend(&mut self) {}
+        fn make_room(&mut self) -> bool {
+            false
+        }
+
+        fn tend(&mut self) -> Option<Duration> {
+            None
+        }
     }
 
     impl Fake {
@@ -355,7 +390,7 @@ mod tests {
     #[tokio::test]
     async fn a_committer_that_panics_says_so() {
         let scene = scene();
-        let broken = Append::new(Timestamp::EPOCH, Change::Sweep(1));
+        let broken = Append::new(Timestamp::EPOCH, Change::Queue(QueueId(0), Vec::new()));
         let outcome = scene.committer.append(Epoch(1), broken).await;
         assert!(matches!(outcome, Err(AppendError::Unknown(_))));
         scene.committer.close();

@@ -49,6 +49,8 @@ pub enum OpenError {
 pub(crate) struct DataDirectory {
     _lock: File,
     path: PathBuf,
+    /// Whether it has no format yet.
+    is_new: bool,
 }
 
 impl DataDirectory {
@@ -71,14 +73,41 @@ impl DataDirectory {
             }
         }
         let format_path = path.join("format");
-        match fs::read_to_string(&format_path) {
-            Ok(text) => check_format(path, &format_path, &text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_format(path, &format_path).map_err(io(&format_path))?;
+        let is_new = match fs::read_to_string(&format_path) {
+            Ok(text) => {
+                check_format(path, &format_path, &text)?;
+                false
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(source) => return Err(OpenError::Io { path: format_path, source }),
+        };
+        let directory = DataDirectory { _lock: lock, path: path.to_owned(), is_new };
+        directory.check_database()?;
+        Ok(directory)
+    }
+
+    /// A directory gets its format last, so whatever has one had a database with tables in it.
+    /// Making a new one in its place would look as if all messages had been deleted.
+    fn check_database(&self) -> Result<(), OpenError> {
+        let database = self.database();
+        let length = fs::metadata(&database).map_or(0, |file| file.len());
+        if self.is_new || length > 0 {
+            return Ok(());
         }
-        Ok(DataDirectory { _lock: lock, path: path.to_owned() })
+        let reason = "it is missing or empty, though the directory was in use before; restore it, or start in another \
+                      directory";
+        Err(OpenError::Database { path: database, reason: reason.to_owned() })
+    }
+
+    /// Makes the directory one of this format, once its database is complete.
+    pub(crate) fn finish(&self) -> Result<(), OpenError> {
+        self.sync()?;
+        let format_path = self.path.join("format");
+        if self.is_new {
+            let io = |source| OpenError::Io { path: format_path.clone(), source };
+            write_format(&self.path, &format_path).map_err(io)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn database(&self) -> PathBuf {
@@ -86,7 +115,7 @@ impl DataDirectory {
     }
 
     /// Makes the names of newly created files durable.
-    pub(crate) fn sync(&self) -> Result<(), OpenError> {
+    fn sync(&self) -> Result<(), OpenError> {
         let io = |source| OpenError::Io { path: self.path.clone(), source };
         File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(io)
     }

@@ -12,6 +12,8 @@
 //! - **Fenced**: an append under an epoch that is no longer the current one changes nothing.
 //! - **Reads see what was acknowledged**: a read that starts after a ticket completed reflects its
 //!   append.
+//! - **Tidy**: what purged and deleted queues leave behind is removed in the background, a little at
+//!   a time, and its space is given back.
 //! - **Honest**: a failure says whether the append certainly did not happen ([`AppendError::Rejected`],
 //!   [`AppendError::Fenced`]) or whether nobody knows ([`AppendError::Unknown`]).
 
@@ -19,6 +21,7 @@ mod commit;
 mod directory;
 mod memory;
 mod records;
+mod space;
 mod sqlite;
 
 use std::future::Future;
@@ -104,14 +107,27 @@ impl Chain {
 /// What an [`Append`] changes.
 #[derive(Debug)]
 pub enum Change {
-    /// Facts of one queue.
+    /// Facts of one queue, in its current generation.
     Queue(QueueId, Vec<Record>),
     /// Which queues exist.
-    Catalog(Vec<CatalogRecord>),
+    Catalog(CatalogRecord),
     /// A small named value of the server's own.
     Setting(&'static str, Vec<u8>),
-    /// Removes at most this many messages that deleted queues left behind.
-    Sweep(usize),
+}
+
+impl Change {
+    /// Roughly how many bytes it holds.
+    fn weight(&self) -> usize {
+        let of_record = |record: &Record| match record {
+            Record::Sent { content, .. } => usize::try_from(content.size()).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        match self {
+            Change::Queue(_, records) => records.iter().map(of_record).sum(),
+            Change::Catalog(_) => 0,
+            Change::Setting(_, value) => value.len(),
+        }
+    }
 }
 
 /// Why an append was not acknowledged.
@@ -137,6 +153,10 @@ pub struct ReadError(pub String);
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send>>;
 
 /// Keeps queues. See the crate's documentation for what every implementation promises.
+///
+/// Messages are kept under their queue's generation
+/// ([`CatalogEntry::generation`](formiga_engine::catalog::CatalogEntry::generation)), which is what
+/// `queue` means here.
 pub trait Store: Send + Sync + 'static {
     /// Takes over: raises the epoch, which fences every earlier owner, and tells what there is.
     fn acquire(&self) -> Reading<Acquired>;
@@ -158,14 +178,16 @@ pub trait Store: Send + Sync + 'static {
     fn available_between(&self, queue: QueueId, after: Timestamp, until: Timestamp)
     -> Reading<u64>;
 
-    /// Reads contents; `None` for those that are gone.
+    /// Reads contents; `None` for those that are gone, and for those that are damaged, which is
+    /// logged: one of them must not hold up the others.
     fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>>;
 
     /// Reads a value that [`Change::Setting`] wrote.
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>>;
 
-    /// Whether deleted queues have left messages behind that [`Change::Sweep`] would remove.
-    fn has_leftovers(&self) -> Reading<bool>;
+    /// Why no messages should be added for now, if that is so: space is running out. What takes
+    /// no space, such as deleting messages, still works.
+    fn full(&self) -> Option<String>;
 
     /// Why the store no longer acknowledges anything, if that is so.
     fn failure(&self) -> Option<String>;

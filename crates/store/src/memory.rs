@@ -9,7 +9,7 @@ use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{
-    BodyId, Page, Position, QueueRow, Record, Sequence, Snapshot, StoredMessage,
+    BodyId, NotStored, Page, Position, QueueRow, Record, Sequence, Snapshot, StoredMessage,
 };
 use formiga_engine::time::Timestamp;
 
@@ -17,7 +17,10 @@ use crate::{Acquired, Append, AppendError, Change, Epoch, Reading, Store, Ticket
 
 /// A store without a disk. An append is decided when the call returns.
 #[derive(Default)]
-pub struct MemoryStore(Mutex<State>);
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+/// How many messages of a queue that is gone are freed while nobody else gets at the store.
+const RECLAIMED_AT_ONCE: usize = 1000;
 
 #[derive(Default)]
 struct State {
@@ -30,13 +33,43 @@ struct State {
     queues: HashMap<QueueId, StoredQueue>,
     contents: HashMap<BodyId, Arc<MessageContent>>,
     settings: HashMap<&'static str, Vec<u8>>,
-    leftovers: Vec<StoredQueue>,
 }
 
 #[derive(Default)]
 struct StoredQueue {
     row: QueueRow,
     messages: BTreeMap<Position, StoredMessage>,
+}
+
+impl StoredQueue {
+    fn absorb(&mut self, record: &Record) {
+        match record {
+            Record::Sent { message, .. } => {
+                self.messages.insert(message.position, *message);
+            }
+            Record::Received { position, receives }
+            | Record::VisibilityChanged { position, receives } => {
+                let message = self.messages.get_mut(position);
+                message.expect("a received message is stored").receives = Some(*receives);
+            }
+            Record::Deleted { message } | Record::Expired { message } => {
+                self.messages.remove(&message.position);
+            }
+        }
+    }
+}
+
+/// How many messages that were stored before the records remove.
+fn removed(records: &[Record]) -> u64 {
+    let (mut removed, mut sent) = (0_u64, 0_u64);
+    for record in records {
+        match record {
+            Record::Sent { .. } => sent += 1,
+            Record::Deleted { .. } | Record::Expired { .. } => removed += 1,
+            Record::Received { .. } | Record::VisibilityChanged { .. } => {}
+        }
+    }
+    removed.saturating_sub(sent)
 }
 
 impl MemoryStore {
@@ -47,6 +80,22 @@ impl MemoryStore {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no one panics with the lock")
+    }
+
+    /// Frees what a queue had, in the background.
+    fn reclaim(&self, gone: StoredQueue) {
+        let state = self.0.clone();
+        let run = move || {
+            let mut bodies = gone.messages.values().map(|message| message.body).peekable();
+            while bodies.peek().is_some() {
+                let mut state = state.lock().expect("no one panics with the lock");
+                for body in bodies.by_ref().take(RECLAIMED_AT_ONCE) {
+                    state.contents.remove(&body);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("reclaimer".to_owned()).spawn(run);
+        thread.expect("a thread can be started");
     }
 
     fn read<T: Send + 'static>(&self, read: impl FnOnce(&State) -> T) -> Reading<T> {
@@ -76,7 +125,13 @@ impl Store for MemoryStore {
         if epoch != state.epoch {
             return Ticket::known(Err(AppendError::Fenced));
         }
-        state.apply(append);
+        let applied = state.apply(append);
+        drop(state);
+        match applied {
+            Ok(Some(gone)) => self.reclaim(gone),
+            Ok(None) => {}
+            Err(error) => return Ticket::known(Err(AppendError::Rejected(error.to_string()))),
+        }
         Ticket::known(Ok(()))
     }
 
@@ -116,8 +171,8 @@ impl Store for MemoryStore {
         self.read(|state| state.settings.get(name).cloned())
     }
 
-    fn has_leftovers(&self) -> Reading<bool> {
-        self.read(|state| !state.leftovers.is_empty())
+    fn full(&self) -> Option<String> {
+        None
     }
 
     fn failure(&self) -> Option<String> {
@@ -130,64 +185,56 @@ impl Store for MemoryStore {
 }
 
 impl State {
-    fn apply(&mut self, append: Append) {
+    /// Returns the messages that a purged or deleted queue had.
+    fn apply(&mut self, append: Append) -> Result<Option<StoredQueue>, NotStored> {
         self.latest = self.latest.max(append.at);
         match append.change {
             Change::Queue(queue, records) => {
-                for record in records {
-                    self.absorb(queue, record);
+                let stored = self.queues.entry(queue).or_default();
+                if removed(&records) > stored.row.stored {
+                    return Err(NotStored);
                 }
+                for record in &records {
+                    stored.row.absorb(record).expect("more are stored than removed");
+                    stored.absorb(record);
+                }
+                records.into_iter().for_each(|record| self.absorb(record));
             }
-            Change::Catalog(records) => records.iter().for_each(|record| self.catalog(record)),
+            Change::Catalog(record) => return Ok(self.catalog(&record)),
             Change::Setting(name, value) => {
                 self.settings.insert(name, value);
             }
-            Change::Sweep(limit) => self.sweep(limit),
         }
+        Ok(None)
     }
 
-    fn absorb(&mut self, queue: QueueId, record: Record) {
-        let stored = self.queues.entry(queue).or_default();
-        stored.row.absorb(&record);
+    /// Keeps the contents of what is stored.
+    fn absorb(&mut self, record: Record) {
         match record {
             Record::Sent { message, content } => {
-                stored.messages.insert(message.position, message);
                 self.next_body = self.next_body.max(message.body.0 + 1);
                 self.contents.insert(message.body, content);
             }
-            Record::Received { position, receives }
-            | Record::VisibilityChanged { position, receives } => {
-                let message =
-                    stored.messages.get_mut(&position).expect("a received message is stored");
-                message.receives = Some(receives);
-            }
             Record::Deleted { message } | Record::Expired { message } => {
-                stored.messages.remove(&message.position);
                 self.contents.remove(&message.body);
             }
+            Record::Received { .. } | Record::VisibilityChanged { .. } => {}
         }
     }
 
-    fn catalog(&mut self, record: &CatalogRecord) {
-        match record {
-            CatalogRecord::Created(entry) => {
-                self.next_queue = self.next_queue.max(entry.id.0 + 1);
-                self.catalog.insert(entry.id, CatalogEntry::clone(entry));
-            }
-            CatalogRecord::Deleted(entry) => {
-                self.catalog.remove(&entry.id);
-                self.leftovers.extend(self.queues.remove(&entry.id));
-            }
+    fn catalog(&mut self, record: &CatalogRecord) -> Option<StoredQueue> {
+        let entry = record.entry();
+        if let CatalogRecord::Deleted(entry) = record {
+            self.catalog.remove(&entry.id);
+            return self.queues.remove(&entry.generation);
         }
-    }
-
-    fn sweep(&mut self, limit: usize) {
-        let Some(mut left) = self.leftovers.pop() else { return };
-        for _ in 0..limit {
-            let Some((_, message)) = left.messages.pop_first() else { return };
-            self.contents.remove(&message.body);
-        }
-        self.leftovers.push(left);
+        self.next_queue = self.next_queue.max(entry.id.0 + 1).max(entry.generation.0 + 1);
+        self.catalog.insert(entry.id, CatalogEntry::clone(entry));
+        let CatalogRecord::Purged { old, .. } = record else { return None };
+        let gone = self.queues.remove(old)?;
+        let emptied = StoredQueue { row: gone.row.emptied(), ..StoredQueue::default() };
+        self.queues.insert(entry.generation, emptied);
+        Some(gone)
     }
 
     fn snapshot(&self, queue: QueueId, now: Timestamp, limit: usize) -> Snapshot {

@@ -12,6 +12,8 @@ use formiga_engine::message::{
 };
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{BodyId, Position, QueueRow, Receives, Sequence, StoredMessage};
+use formiga_engine::redrive::{RedriveAllowPolicy, RedrivePolicy};
+use formiga_engine::tags::Tags;
 use formiga_engine::time::Timestamp;
 
 /// Stored bytes that this version cannot read.
@@ -162,8 +164,9 @@ pub(crate) fn decode_content(bytes: &[u8]) -> Result<MessageContent, DecodeError
 }
 
 pub(crate) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
-    let CatalogEntry { id, key, attributes, created_at, modified_at } = entry;
-    let mut bytes = versioned(256);
+    let CatalogEntry { id, key, attributes, created_at, modified_at, .. } = entry;
+    let mut bytes = Vec::with_capacity(256);
+    bytes.put_u8(ENTRY_VERSION);
     bytes.put_u64(id.0);
     put_text(&mut bytes, key.account.as_str());
     put_text(&mut bytes, key.region.as_str());
@@ -176,11 +179,30 @@ pub(crate) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
     bytes.put_u64(attributes.receive_message_wait_time.as_secs());
     bytes.put_u64(attributes.visibility_timeout.as_secs());
     bytes.put_u8(u8::from(attributes.sqs_managed_sse_enabled));
+    bytes.put_u64(entry.generation.0);
+    bytes.put_u64(entry.kept_from.as_millis());
+    bytes.put_u8(u8::from(entry.purged_at.is_some()));
+    bytes.put_u64(entry.purged_at.unwrap_or_default().as_millis());
+    put_optional_text(&mut bytes, attributes.policy.as_deref());
+    let redrive = attributes.redrive_policy.as_ref().map(ToString::to_string);
+    put_optional_text(&mut bytes, redrive.as_deref());
+    let redrive_allow = attributes.redrive_allow_policy.as_ref().map(ToString::to_string);
+    put_optional_text(&mut bytes, redrive_allow.as_deref());
+    put_optional_text(&mut bytes, attributes.kms_master_key_id.as_deref());
+    bytes.put_u64(attributes.kms_data_key_reuse_period.as_secs());
+    put_count(&mut bytes, entry.tags.len());
+    for (key, value) in &entry.tags {
+        put_text(&mut bytes, key);
+        put_text(&mut bytes, value);
+    }
     bytes
 }
 
+/// Reads both layouts that ever were: the first one ends before the generation.
 pub(crate) fn decode_entry(bytes: &[u8]) -> Result<CatalogEntry, DecodeError> {
-    decode("catalog entry", bytes, |bytes| {
+    let first_layout = bytes.first() == Some(&VERSION);
+    let version = if first_layout { VERSION } else { ENTRY_VERSION };
+    decode_version("catalog entry", version, bytes, |bytes| {
         let id = QueueId(bytes.try_get_u64()?);
         let key = QueueKey {
             account: AccountId::parse(&text(bytes)?).map_err(|_| Damaged)?,
@@ -196,10 +218,47 @@ pub(crate) fn decode_entry(bytes: &[u8]) -> Result<CatalogEntry, DecodeError> {
             receive_message_wait_time: seconds(bytes)?,
             visibility_timeout: seconds(bytes)?,
             sqs_managed_sse_enabled: bytes.try_get_u8()? != 0,
+            ..QueueAttributes::default()
         };
-        Ok(CatalogEntry { id, key, attributes, created_at, modified_at })
+        let mut entry = CatalogEntry {
+            id,
+            generation: id,
+            key,
+            attributes,
+            tags: Tags::new(),
+            created_at,
+            modified_at,
+            purged_at: None,
+            kept_from: Timestamp::EPOCH,
+        };
+        if !first_layout {
+            decode_second_part(bytes, &mut entry)?;
+        }
+        Ok(entry)
     })
 }
+
+fn decode_second_part(bytes: &mut &[u8], entry: &mut CatalogEntry) -> Result<(), Damaged> {
+    entry.generation = QueueId(bytes.try_get_u64()?);
+    entry.kept_from = timestamp(bytes)?;
+    let was_purged = bytes.try_get_u8()? != 0;
+    entry.purged_at = Some(timestamp(bytes)?).filter(|_| was_purged);
+    let attributes = &mut entry.attributes;
+    attributes.policy = optional_text(bytes)?;
+    let redrive = optional_text(bytes)?.map(|json| RedrivePolicy::parse(&json));
+    attributes.redrive_policy = redrive.transpose().map_err(|_| Damaged)?;
+    let redrive_allow = optional_text(bytes)?.map(|json| RedriveAllowPolicy::parse(&json));
+    attributes.redrive_allow_policy = redrive_allow.transpose().map_err(|_| Damaged)?;
+    attributes.kms_master_key_id = optional_text(bytes)?;
+    attributes.kms_data_key_reuse_period = seconds(bytes)?;
+    for _ in 0..bytes.try_get_u32()? {
+        entry.tags.insert(text(bytes)?, text(bytes)?);
+    }
+    Ok(())
+}
+
+/// The second layout of a catalog entry: with a generation, tags and policies.
+const ENTRY_VERSION: u8 = 2;
 
 const VERSION: u8 = 1;
 
@@ -220,12 +279,21 @@ impl From<TryGetError> for Damaged {
 
 fn decode<T>(
     what: &'static str,
+    bytes: &[u8],
+    layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
+) -> Result<T, DecodeError> {
+    decode_version(what, VERSION, bytes, layout)
+}
+
+fn decode_version<T>(
+    what: &'static str,
+    known: u8,
     mut bytes: &[u8],
     layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
 ) -> Result<T, DecodeError> {
     let damaged = DecodeError::Damaged { what };
     let version = bytes.try_get_u8().map_err(|_| damaged.clone())?;
-    if version != VERSION {
+    if version != known {
         return Err(DecodeError::UnknownVersion { what, version });
     }
     match layout(&mut bytes) {
@@ -338,20 +406,37 @@ mod tests {
             account in "[0-9]{12}",
             region in "[a-z0-9-]{1,64}",
             name in "[A-Za-z0-9_-]{1,80}",
-            seconds in proptest::array::uniform4(any::<u64>()),
+            seconds in proptest::array::uniform5(any::<u64>()),
+            (generation, kept_from, purged_at) in
+                (any::<u64>(), any_timestamp(), proptest::option::of(any_timestamp())),
+            policy in proptest::option::of(".*"),
+            max_receive_count in proptest::option::of(1..=1000_u32),
+            sources in proptest::option::of(proptest::collection::vec(".*", 1..10)),
+            kms_master_key_id in proptest::option::of(".*"),
+            tags in proptest::collection::btree_map(".*", ".*", 0..5),
             maximum_message_size in any::<u64>(),
             sqs_managed_sse_enabled in any::<bool>(),
             created_at in any_timestamp(),
             modified_at in any_timestamp(),
         ) -> CatalogEntry {
-            let [delay, retention, wait, visibility] = seconds.map(Duration::from_secs);
+            let [delay, retention, wait, visibility, reuse] = seconds.map(Duration::from_secs);
+            let key = QueueKey {
+                account: AccountId::parse(&account).unwrap(),
+                region: Region::parse(&region).unwrap(),
+                name: QueueName::parse(&name).unwrap(),
+            };
+            let redrive_policy = max_receive_count.map(|max_receive_count| RedrivePolicy {
+                target: key.clone(),
+                dead_letter_target_arn: key.arn().to_string(),
+                max_receive_count,
+            });
             CatalogEntry {
                 id: QueueId(id),
-                key: QueueKey {
-                    account: AccountId::parse(&account).unwrap(),
-                    region: Region::parse(&region).unwrap(),
-                    name: QueueName::parse(&name).unwrap(),
-                },
+                generation: QueueId(generation),
+                kept_from,
+                purged_at,
+                tags,
+                key,
                 attributes: QueueAttributes {
                     delay,
                     maximum_message_size,
@@ -359,6 +444,11 @@ mod tests {
                     receive_message_wait_time: wait,
                     visibility_timeout: visibility,
                     sqs_managed_sse_enabled,
+                    policy,
+                    redrive_policy,
+                    redrive_allow_policy: sources.map(RedriveAllowPolicy::ByQueue),
+                    kms_master_key_id,
+                    kms_data_key_reuse_period: reuse,
                 },
                 created_at,
                 modified_at,
@@ -399,6 +489,33 @@ mod tests {
                 let _ = decode_message(Position::FIRST, &bytes, None);
             }
         }
+    }
+
+    /// The bytes that the first version of the layout gave the queue `jobs`.
+    #[test]
+    fn an_entry_in_the_first_layout_is_read() {
+        let mut bytes = vec![1];
+        bytes.put_u64(7);
+        for part in ["000000000000", "eu-west-1", "jobs"] {
+            put_text(&mut bytes, part);
+        }
+        for number in [1_000, 2_000, 5, 2048, 60, 20, 30] {
+            bytes.put_u64(number);
+        }
+        bytes.put_u8(1);
+        let entry = decode_entry(&bytes).unwrap();
+        assert_eq!((entry.id, entry.generation), (QueueId(7), QueueId(7)));
+        assert_eq!(entry.key.arn().to_string(), "arn:aws:sqs:eu-west-1:000000000000:jobs");
+        let attributes = QueueAttributes {
+            delay: Duration::from_secs(5),
+            maximum_message_size: 2048,
+            message_retention_period: Duration::from_secs(60),
+            receive_message_wait_time: Duration::from_secs(20),
+            visibility_timeout: Duration::from_secs(30),
+            ..QueueAttributes::default()
+        };
+        assert_eq!(entry.attributes, attributes);
+        assert!(entry.tags.is_empty() && entry.purged_at.is_none());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! [`SqliteStore`]: one data directory, a SQLite database in WAL mode, one writer thread.
 
+mod checkpoint;
 mod reader;
+mod reclaim;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -18,8 +19,11 @@ use tokio::sync::oneshot;
 
 use crate::commit::Committer;
 use crate::directory::DataDirectory;
+use crate::space::Space;
 use crate::{Acquired, Append, Durability, Epoch, OpenError, ReadError, Reading, Store, Ticket};
+use checkpoint::Checkpoints;
 use reader::Reader;
+use reclaim::Reclaimer;
 use writer::Writer;
 
 /// How a [`SqliteStore`] keeps its data.
@@ -31,6 +35,8 @@ pub struct SqliteOptions {
     pub cache_bytes: usize,
     /// The largest size the database may grow to, in pages of 4 KiB.
     pub pages_max: Option<u32>,
+    /// No messages should be added while the disk has fewer bytes free than this; 0 does not look.
+    pub disk_reserve: u64,
 }
 
 impl Default for SqliteOptions {
@@ -39,6 +45,7 @@ impl Default for SqliteOptions {
             durability: Durability::Fsync,
             cache_bytes: 16 * 1024 * 1024,
             pages_max: None,
+            disk_reserve: 0,
         }
     }
 }
@@ -53,6 +60,7 @@ pub struct SqliteStore {
     readers: Mutex<Option<Sender<ReadJob>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     directory: Mutex<Option<DataDirectory>>,
+    space: Arc<Space>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Reader) + Send>;
@@ -69,14 +77,13 @@ impl SqliteStore {
             reason: error.to_string(),
         };
         let connection = open_for_writing(&database, options).map_err(failed)?;
-        directory.sync()?;
-        let checkpointed = Arc::new(AtomicBool::new(true));
-        let (checkpoints, requests) = sync_channel(1);
-        let writer = Writer::new(connection, checkpoints, checkpointed.clone());
+        directory.finish()?;
+        let space = Arc::new(Space::new(path, options.disk_reserve));
         let checkpointer = connect(&database, options).map_err(failed)?;
-        let mut threads = vec![spawn("checkpointer", move || {
-            checkpoint(&checkpointer, &requests, &checkpointed);
-        })];
+        let (checkpoints, copy) = Checkpoints::new(checkpointer, space.clone());
+        let reclaimer = Reclaimer::new(space.clone(), synchronous(options.durability));
+        let writer = Writer::new(connection, checkpoints, reclaimer, space.clone());
+        let mut threads = vec![spawn("checkpointer", copy)];
         let (readers, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
@@ -89,6 +96,7 @@ impl SqliteStore {
             readers: Mutex::new(Some(readers)),
             threads: Mutex::new(threads),
             directory: Mutex::new(Some(directory)),
+            space,
         })
     }
 
@@ -147,8 +155,8 @@ impl Store for SqliteStore {
         self.read(move |reader| reader.setting(name))
     }
 
-    fn has_leftovers(&self) -> Reading<bool> {
-        self.read(Reader::has_leftovers)
+    fn full(&self) -> Option<String> {
+        self.space.full()
     }
 
     fn failure(&self) -> Option<String> {
@@ -188,16 +196,6 @@ fn read_jobs(reader: &mut Reader, jobs: &Mutex<Receiver<ReadJob>>) {
     }
 }
 
-/// Copies what is committed from the WAL into the database, whenever the writer asks.
-fn checkpoint(connection: &Connection, requests: &Receiver<()>, complete: &AtomicBool) {
-    while requests.recv().is_ok() {
-        match writer::checkpoint(connection, "PASSIVE") {
-            Ok(done) => complete.store(done, std::sync::atomic::Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "a checkpoint failed"),
-        }
-    }
-}
-
 fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     let tables: u32 =
@@ -222,12 +220,9 @@ fn connect(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlit
 }
 
 fn configure(connection: &Connection, options: SqliteOptions) -> Result<(), rusqlite::Error> {
-    let synchronous = match options.durability {
-        Durability::Fsync => "FULL",
-        Durability::Os => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "synchronous", synchronous(options.durability))?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_FILE_BYTES)?;
     let kibibytes = i64::try_from(options.cache_bytes / 1024).unwrap_or(i64::MAX);
     connection.pragma_update(None, "cache_size", -kibibytes)?;
     if let Some(pages) = options.pages_max {
@@ -236,6 +231,16 @@ fn configure(connection: &Connection, options: SqliteOptions) -> Result<(), rusq
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// When the WAL begins anew, a longer file is cut to this.
+const WAL_FILE_BYTES: i64 = 64 * 1024 * 1024;
+
+fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Fsync => "FULL",
+        Durability::Os => "NORMAL",
+    }
 }
 
 /// Metadata lies apart from contents: a page of `message` holds some hundred messages, so reading

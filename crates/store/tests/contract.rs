@@ -1,5 +1,6 @@
 //! One suite that every [`Store`] passes: the promises of the crate's documentation.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +69,9 @@ contract!(
     availability_is_counted_between_two_moments,
     a_deposed_owners_append_changes_nothing,
     the_catalog_and_its_ids_are_kept,
-    what_a_deleted_queue_left_is_swept_in_slices,
+    what_a_deleted_queue_left_is_reclaimed,
+    a_purged_queue_is_empty_and_its_sequences_go_on,
+    a_record_that_removes_what_is_not_stored_is_rejected,
     settings_are_kept,
     a_closed_store_rejects_appends,
     everything_acknowledged_survives_closing_and_opening,
@@ -94,6 +97,18 @@ impl<S: Store> Scene<S> {
 
     async fn records(&self, records: Vec<Record>) {
         self.append(Change::Queue(QUEUE, records)).await.unwrap();
+    }
+
+    async fn catalog(&self, record: CatalogRecord) {
+        self.append(Change::Catalog(record)).await.unwrap();
+    }
+
+    /// Waits until the contents with these ids are removed.
+    async fn contents_are_gone(&self, bodies: std::ops::Range<u64>) {
+        let bodies: Vec<_> = bodies.map(BodyId).collect();
+        while self.store.contents(bodies.clone()).await.unwrap().iter().any(Option::is_some) {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn all(&self) -> Vec<StoredMessage> {
@@ -271,41 +286,71 @@ fn entry(id: u64, name: &str) -> Arc<CatalogEntry> {
             region: Region::parse("us-east-1").unwrap(),
             name: QueueName::parse(name).unwrap(),
         },
+        generation: QueueId(id),
         attributes: QueueAttributes::default(),
+        tags: BTreeMap::new(),
         created_at: NOW,
         modified_at: NOW,
+        purged_at: None,
+        kept_from: Timestamp::EPOCH,
     })
 }
 
 async fn the_catalog_and_its_ids_are_kept<T: Subject>() {
     let scene = scene::<T>().await;
     let (a, b) = (entry(7, "a"), entry(8, "b"));
-    let created = vec![CatalogRecord::Created(a.clone()), CatalogRecord::Created(b.clone())];
-    scene.append(Change::Catalog(created)).await.unwrap();
-    scene.append(Change::Catalog(vec![CatalogRecord::Deleted(b)])).await.unwrap();
+    scene.catalog(CatalogRecord::Created(a.clone())).await;
+    scene.catalog(CatalogRecord::Created(b.clone())).await;
+    scene.catalog(CatalogRecord::Deleted(b)).await;
+    let tags = BTreeMap::from([("team".to_owned(), "ants".to_owned())]);
+    let a = Arc::new(CatalogEntry { tags, ..CatalogEntry::clone(&a) });
+    scene.catalog(CatalogRecord::Changed(a.clone())).await;
     let acquired = scene.store.acquire().await.unwrap();
     assert_eq!(acquired.catalog, [CatalogEntry::clone(&a)]);
     assert_eq!(acquired.next_queue, 9, "the id of a deleted queue is not given out again");
 }
 
-async fn what_a_deleted_queue_left_is_swept_in_slices<T: Subject>() {
+async fn what_a_deleted_queue_left_is_reclaimed<T: Subject>() {
     let scene = scene::<T>().await;
     let queue = entry(QUEUE.0, "q");
-    scene.append(Change::Catalog(vec![CatalogRecord::Created(queue.clone())])).await.unwrap();
+    scene.catalog(CatalogRecord::Created(queue.clone())).await;
     let later = NOW + Duration::from_secs(30);
-    scene.records((0..25).map(sent).chain([received(0, 1, later)]).collect()).await;
-    assert_eq!(scene.store.has_leftovers().await, Ok(false));
-    scene.append(Change::Catalog(vec![CatalogRecord::Deleted(queue)])).await.unwrap();
-    let mut sweeps = 0;
-    while scene.store.has_leftovers().await.unwrap() {
-        scene.append(Change::Sweep(10)).await.unwrap();
-        sweeps += 1;
-        assert!(sweeps <= 4, "sweeping ends");
-    }
-    assert!(sweeps >= 3, "a slice is at most as large as asked for");
-    let left = scene.store.contents((100..125).map(BodyId).collect()).await.unwrap();
-    assert!(left.iter().all(Option::is_none));
+    scene.records((0..250).map(sent).chain([received(0, 1, later)]).collect()).await;
+    scene.catalog(CatalogRecord::Deleted(queue)).await;
+    scene.contents_are_gone(100..350).await;
     assert_eq!(scene.store.restore(QUEUE, NOW, 10).await.unwrap().row, QueueRow::default());
+}
+
+async fn a_purged_queue_is_empty_and_its_sequences_go_on<T: Subject>() {
+    let scene = scene::<T>().await;
+    let queue = entry(QUEUE.0, "q");
+    scene.catalog(CatalogRecord::Created(queue.clone())).await;
+    let later = NOW + Duration::from_secs(30);
+    scene.records((0..250).map(sent).chain([received(0, 1, later)]).collect()).await;
+    let next = QueueId(QUEUE.0 + 1);
+    let purged = Arc::new(CatalogEntry { generation: next, ..CatalogEntry::clone(&queue) });
+    scene.catalog(CatalogRecord::Purged { entry: purged.clone(), old: QUEUE }).await;
+    let snapshot = scene.store.restore(next, NOW, 10).await.unwrap();
+    assert_eq!((snapshot.row.stored, snapshot.row.next_sequence), (0, Sequence(250)));
+    assert_eq!(snapshot.in_flight, []);
+    assert_eq!(snapshot.first_page, Page { messages: Vec::new(), last: true });
+    scene.append(Change::Queue(next, vec![sent(250)])).await.unwrap();
+    scene.contents_are_gone(100..350).await;
+    let kept = scene.store.contents(vec![BodyId(350)]).await.unwrap();
+    assert_eq!(kept, [Some(content("250"))], "what came after the purge is kept");
+    let acquired = scene.store.acquire().await.unwrap();
+    assert_eq!(acquired.catalog, [CatalogEntry::clone(&purged)]);
+    assert_eq!(acquired.next_queue, next.0 + 1, "a generation is not given out again");
+}
+
+async fn a_record_that_removes_what_is_not_stored_is_rejected<T: Subject>() {
+    let scene = scene::<T>().await;
+    scene.records(vec![sent(0)]).await;
+    let outcome = scene.append(Change::Queue(QUEUE, vec![deleted(0), deleted(1)])).await;
+    assert!(matches!(outcome, Err(AppendError::Rejected(_))), "{outcome:?}");
+    assert_eq!(scene.all().await, [message(0)]);
+    scene.records(vec![sent(1)]).await;
+    assert_eq!(scene.store.failure(), None);
 }
 
 async fn settings_are_kept<T: Subject>() {
@@ -331,7 +376,7 @@ async fn everything_acknowledged_survives_closing_and_opening<T: Subject>() {
     let scene = scene::<T>().await;
     let later = NOW + Duration::from_secs(30);
     let queue = entry(QUEUE.0, "q");
-    scene.append(Change::Catalog(vec![CatalogRecord::Created(queue.clone())])).await.unwrap();
+    scene.catalog(CatalogRecord::Created(queue.clone())).await;
     scene.records(vec![sent(0), sent(1), sent(2), received(0, 1, later), deleted(2)]).await;
     scene.append(Change::Setting("color", b"blue".to_vec())).await.unwrap();
     let before = scene.store.restore(QUEUE, NOW, 10).await.unwrap();

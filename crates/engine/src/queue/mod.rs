@@ -15,7 +15,9 @@ use crate::attributes::QueueAttributes;
 use crate::limits::IN_FLIGHT_MESSAGES_MAX;
 use crate::message::MessageContent;
 use crate::time::Timestamp;
-pub use record::{BodyId, Position, QueueRow, Receives, Record, Sequence, StoredMessage};
+pub use record::{
+    BodyId, NotStored, Position, QueueRow, Receives, Record, Sequence, StoredMessage,
+};
 pub use visibility::VisibilityRefusal;
 use window::Window;
 
@@ -178,6 +180,8 @@ pub struct Snapshot {
 /// before it reads. Needs arise once per page of a backlog, so that wait is rare.
 pub struct Queue {
     attributes: QueueAttributes,
+    /// Messages sent before this moment are gone, whatever the retention period.
+    kept_from: Timestamp,
     limits: QueueLimits,
     row: QueueRow,
     window: Window,
@@ -197,10 +201,18 @@ struct Supplied {
 }
 
 impl Queue {
-    /// Builds a queue from what its store kept. A new queue has an empty snapshot.
-    pub fn restore(attributes: QueueAttributes, limits: QueueLimits, snapshot: Snapshot) -> Queue {
+    /// Builds a queue from what its store kept. A new queue has an empty snapshot. Messages sent
+    /// before `kept_from` are gone, whatever the retention period
+    /// ([`CatalogEntry::kept_from`](crate::catalog::CatalogEntry::kept_from)).
+    pub fn restore(
+        attributes: QueueAttributes,
+        kept_from: Timestamp,
+        limits: QueueLimits,
+        snapshot: Snapshot,
+    ) -> Queue {
         let mut queue = Queue {
             attributes,
+            kept_from,
             limits,
             row: snapshot.row,
             window: Window::new(limits.window),
@@ -275,8 +287,8 @@ impl Queue {
     /// Changes no facts. Returns the time that counts, which never runs backwards.
     pub fn advance(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
-        let retention_period = self.attributes.message_retention_period;
-        self.window.advance(self.latest, retention_period);
+        let kept_from = self.kept_from(self.latest);
+        self.window.advance(self.latest, kept_from);
         self.latest
     }
 
@@ -324,11 +336,11 @@ impl Queue {
 
     /// The only change of durable fact.
     fn absorb(&mut self, record: &Record) {
-        self.row.absorb(record);
+        self.row.absorb(record).expect("only stored messages are removed");
         match record {
             Record::Sent { message, .. } => {
                 self.window.hold(*message);
-                let expires_at = message.sent_at + self.attributes.message_retention_period;
+                let expires_at = self.expires_at(message);
                 self.expiry_due =
                     Some(self.expiry_due.map_or(expires_at, |due| due.min(expires_at)));
             }
@@ -367,7 +379,23 @@ impl Queue {
 
     /// Whether the message's retention period is over.
     fn is_expired(&self, now: Timestamp, message: &StoredMessage) -> bool {
-        now >= message.sent_at + self.attributes.message_retention_period
+        now >= self.expires_at(message)
+    }
+
+    /// When the message's retention period is over.
+    fn expires_at(&self, message: &StoredMessage) -> Timestamp {
+        if message.sent_at < self.kept_from {
+            return self.kept_from;
+        }
+        message.sent_at + self.attributes.message_retention_period
+    }
+
+    /// Messages sent before this moment are expired at `now`, the others are not.
+    fn kept_from(&self, now: Timestamp) -> Timestamp {
+        let retention_period = self.attributes.message_retention_period;
+        let any = now.since(Timestamp::EPOCH) >= retention_period;
+        let retained = if any { now - retention_period + MILLISECOND } else { Timestamp::EPOCH };
+        retained.max(self.kept_from)
     }
 
     /// Delayed messages in the second that `now` is in are counted one by one; if the window does
@@ -397,6 +425,8 @@ impl Queue {
         Counters { visible, in_flight, delayed }
     }
 }
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn end_of_second(now: Timestamp) -> Timestamp {
     Timestamp::from_millis(now.as_secs() * 1000 + 999)

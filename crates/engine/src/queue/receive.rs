@@ -19,7 +19,7 @@ impl Queue {
         }
         if !self.window.has_room() {
             // All that waits is available, so what cannot be received is expired.
-            self.window.forget_expired(now, self.attributes.message_retention_period);
+            self.window.forget_expired(now, self.kept_from(now));
         }
         Some(Need::Page { from: frontier.max(self.first_unexpired(now)), limit: self.limits.page })
     }
@@ -62,8 +62,7 @@ impl Queue {
     /// Everything before this position is past its retention period: a message is sent no later
     /// than it becomes available. Reading starts here, so an expired head costs one seek.
     fn first_unexpired(&self, now: Timestamp) -> Position {
-        let sent_after = now - self.attributes.message_retention_period;
-        Position { available_at: sent_after, sequence: Sequence(u64::MAX) }
+        Position { available_at: self.kept_from(now), sequence: Sequence(0) }
     }
 }
 

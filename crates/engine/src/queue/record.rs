@@ -123,9 +123,20 @@ pub struct QueueRow {
     pub delay_ends: BTreeMap<u64, u64>,
 }
 
+/// A record removes a message, but none is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message was removed from a queue that stores none")]
+pub struct NotStored;
+
 impl QueueRow {
-    /// Adds one record. Queues and stores share this function, so they agree.
-    pub fn absorb(&mut self, record: &Record) {
+    /// What is left when every message is gone: sequences never restart.
+    pub fn emptied(&self) -> QueueRow {
+        QueueRow { next_sequence: self.next_sequence, ..QueueRow::default() }
+    }
+
+    /// Adds one record. Queues and stores share this function, so they agree. On error, which is
+    /// a bug of whoever made the record, nothing changes.
+    pub fn absorb(&mut self, record: &Record) -> Result<(), NotStored> {
         match record {
             Record::Sent { message, .. } => {
                 self.stored += 1;
@@ -137,11 +148,12 @@ impl QueueRow {
                 }
             }
             Record::Deleted { message } | Record::Expired { message } => {
-                self.stored = self.stored.checked_sub(1).expect("a removed message was stored");
+                self.stored = self.stored.checked_sub(1).ok_or(NotStored)?;
                 self.remove_delay_end(message);
             }
             Record::Received { .. } | Record::VisibilityChanged { .. } => {}
         }
+        Ok(())
     }
 
     fn forget_ends_before(&mut self, second: u64) {

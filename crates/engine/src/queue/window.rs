@@ -1,7 +1,6 @@
 //! [`Window`]: what of the backlog is in memory, and where scanning resumes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::record::{Position, StoredMessage};
 use crate::time::Timestamp;
@@ -91,8 +90,8 @@ impl Window {
     }
 
     /// Returns what was in flight until `now` or earlier, and lets go of the oldest messages that
-    /// are past their retention period.
-    pub(super) fn advance(&mut self, now: Timestamp, retention_period: Duration) {
+    /// were sent before `kept_from`.
+    pub(super) fn advance(&mut self, now: Timestamp, kept_from: Timestamp) {
         while let Some((visible_at, position)) = self.returns.first().copied() {
             if visible_at > now {
                 break;
@@ -104,7 +103,7 @@ impl Window {
         // Delayed messages stay, expired or not, so that they can be counted.
         while let Some(first) = self.waiting.first_entry() {
             let message = first.get();
-            let expired = message.sent_at + retention_period <= now;
+            let expired = message.sent_at < kept_from;
             if !expired || message.position.available_at > now {
                 break;
             }
@@ -112,10 +111,10 @@ impl Window {
         }
     }
 
-    /// Lets go of everything that is past its retention period, delayed messages excepted.
-    pub(super) fn forget_expired(&mut self, now: Timestamp, retention_period: Duration) {
+    /// Lets go of everything that was sent before `kept_from`, delayed messages excepted.
+    pub(super) fn forget_expired(&mut self, now: Timestamp, kept_from: Timestamp) {
         self.waiting.retain(|position, message| {
-            position.available_at > now || message.sent_at + retention_period > now
+            position.available_at > now || message.sent_at >= kept_from
         });
     }
 

@@ -37,7 +37,7 @@ pub struct NaiveStore {
 impl NaiveStore {
     pub fn append(&mut self, records: &[Record]) {
         for record in records {
-            self.row.absorb(record);
+            self.row.absorb(record).unwrap();
             match record {
                 Record::Sent { message, content } => {
                     self.messages.insert(message.position, *message);
@@ -94,6 +94,7 @@ pub struct Scene {
     /// How many times the store was read.
     pub reads: usize,
     attributes: QueueAttributes,
+    kept_from: Timestamp,
     limits: QueueLimits,
     next_body: u64,
     received: Vec<(String, Position)>,
@@ -109,11 +110,12 @@ impl Scene {
         let snapshot =
             Snapshot { first_page: Page { last: true, ..Page::default() }, ..Snapshot::default() };
         Scene {
-            queue: Queue::restore(attributes.clone(), limits, snapshot),
+            queue: Queue::restore(attributes.clone(), Timestamp::EPOCH, limits, snapshot),
             store: NaiveStore::default(),
             now: START,
             reads: 0,
             attributes,
+            kept_from: Timestamp::EPOCH,
             limits,
             next_body: 1,
             received: Vec::new(),
@@ -139,7 +141,25 @@ impl Scene {
     /// Builds the queue anew from its store, as after a restart.
     pub fn restart(&mut self) {
         let snapshot = self.store.snapshot(self.now, self.limits.page);
-        self.queue = Queue::restore(self.attributes.clone(), self.limits, snapshot);
+        self.queue = Queue::restore(self.attributes.clone(), self.kept_from, self.limits, snapshot);
+    }
+
+    /// Changes the retention period as the catalog does, and restores the queue with it.
+    pub fn set_retention_period(&mut self, period: Duration) {
+        let before = self.attributes.message_retention_period;
+        if period > before {
+            let first_kept = self.now - before + Duration::from_millis(1);
+            self.kept_from = self.kept_from.max(first_kept);
+        }
+        self.attributes.message_retention_period = period;
+        self.restart();
+    }
+
+    /// Empties the store as a purge does, and restores the queue.
+    pub fn purge(&mut self) {
+        let row = self.store.row.emptied();
+        self.store = NaiveStore { row, ..NaiveStore::default() };
+        self.restart();
     }
 
     pub fn new_message(&mut self, body: &str, delay: Option<Duration>) -> NewMessage {

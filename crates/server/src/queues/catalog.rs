@@ -1,59 +1,51 @@
-//! The task that owns the catalog: it creates and deletes queues, one at a time.
+//! The task that owns the catalog: it creates, changes and deletes queues, one at a time.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use formiga_engine::attributes::AttributeName;
-use formiga_engine::catalog::{Catalog, CatalogEntry, CatalogRecord, CreateRefusal};
+use formiga_engine::catalog::{
+    Catalog, CatalogChange, CatalogEntry, CatalogRecord, CatalogRefusal,
+};
 use formiga_engine::names::QueueKey;
+use formiga_engine::tags::Tags;
+use formiga_engine::time::Timestamp;
 use formiga_store::{Append, AppendError, Change};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Directory, Queue, Unanswered};
 
+/// What the catalog answers: a result, the caller's mistake, or a fault.
+pub(crate) type Answer<T> = Result<Result<T, CatalogRefusal>, Unanswered>;
+
 /// What the catalog is asked.
 pub(super) enum Request {
-    Create {
-        key: QueueKey,
-        attributes: Vec<(AttributeName, String)>,
-        reply_to: oneshot::Sender<Result<Result<Arc<CatalogEntry>, CreateRefusal>, Unanswered>>,
-    },
-    Delete {
-        key: QueueKey,
-        reply_to: oneshot::Sender<Result<bool, Unanswered>>,
-    },
+    Create { new: NewQueue, reply_to: oneshot::Sender<Answer<Arc<CatalogEntry>>> },
+    Change { key: QueueKey, change: CatalogChange, reply_to: oneshot::Sender<Answer<()>> },
 }
 
-/// How many messages of deleted queues are removed in one append: about 2 ms of the writer's time.
-const SWEEP_MESSAGES: usize = 100;
+/// A queue to be created.
+pub(crate) struct NewQueue {
+    pub(crate) key: QueueKey,
+    pub(crate) attributes: Vec<(AttributeName, String)>,
+    pub(crate) tags: Tags,
+}
 
-/// Serves requests until the directory is gone. What deleted queues left behind is removed in
-/// between, a little at a time.
+/// Serves requests until the directory is gone.
 pub(super) async fn run(
     directory: Weak<Directory>,
     mut catalog: Catalog,
     mut inbox: mpsc::Receiver<Request>,
 ) {
-    let mut leftovers = true;
-    loop {
-        let request = tokio::select! {
-            biased;
-            request = inbox.recv() => request,
-            more = sweep(&directory), if leftovers => {
-                leftovers = more;
-                continue;
-            }
-        };
-        let (Some(request), Some(directory)) = (request, directory.upgrade()) else { return };
+    while let (Some(request), Some(directory)) = (inbox.recv().await, directory.upgrade()) {
         match request {
-            Request::Create { key, attributes, reply_to } => {
-                let created = create(&directory, &mut catalog, key, &attributes).await;
+            Request::Create { new, reply_to } => {
+                let created = create(&directory, &mut catalog, new).await;
                 let _ = reply_to.send(created);
             }
-            Request::Delete { key, reply_to } => {
-                let deleted = delete(&directory, &mut catalog, &key).await;
-                leftovers |= deleted.is_ok();
-                let _ = reply_to.send(deleted);
+            Request::Change { key, change, reply_to } => {
+                let changed = self::change(&directory, &mut catalog, &key, change).await;
+                let _ = reply_to.send(changed);
             }
         }
     }
@@ -62,64 +54,92 @@ pub(super) async fn run(
 async fn create(
     directory: &Directory,
     catalog: &mut Catalog,
-    key: QueueKey,
-    attributes: &[(AttributeName, String)],
-) -> Result<Result<Arc<CatalogEntry>, CreateRefusal>, Unanswered> {
+    new: NewQueue,
+) -> Answer<Arc<CatalogEntry>> {
     let now = directory.shared.clock.now();
-    let (entry, records) = match catalog.create(now, key, attributes) {
+    let (entry, record) = match catalog.create(now, new.key, &new.attributes, &new.tags) {
         Ok(created) => created,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    for record in records {
-        append(directory, record.clone()).await?;
-        catalog.absorb(&record);
+    if let Some(record) = record {
+        append(directory, now, record.clone()).await?;
+        catalog.absorb(now, &record);
         let mut queues = directory.queues.write().expect("no one panics with the lock");
         queues.insert(entry.key.clone(), Queue::new(entry.clone()));
     }
     Ok(Ok(entry))
 }
 
-/// The queue's task ends first, so that none of its appends can follow the deletion.
-async fn delete(
+async fn change(
     directory: &Directory,
     catalog: &mut Catalog,
     key: &QueueKey,
-) -> Result<bool, Unanswered> {
-    let Some(record) = catalog.delete(key) else { return Ok(false) };
+    change: CatalogChange,
+) -> Answer<()> {
+    let now = directory.shared.clock.now();
+    let concerns_messages =
+        matches!(change, CatalogChange::SetAttributes(_) | CatalogChange::Purge);
+    let record = match catalog.change(now, key, change) {
+        Ok(record) => record,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let queue = directory.queues.read().expect("no one panics with the lock").get(key).cloned();
     let queue = queue.expect("the directory knows what the catalog knows");
+    let changed = if let CatalogRecord::Deleted(_) = &record {
+        delete(directory, now, &queue, record.clone()).await
+    } else if concerns_messages {
+        // The queue's task makes the change between two commands, and serves the next one with it.
+        directory.handle(queue.clone()).change(record.clone()).await
+    } else {
+        let appended = append(directory, now, record.clone()).await;
+        appended.map(|()| queue.publish(record.entry().clone()))
+    };
+    // Whatever became of the answer, a change that was published is durable.
+    let is_change = !matches!(record, CatalogRecord::Deleted(_));
+    let published = is_change && Arc::ptr_eq(&queue.entry(), record.entry());
+    if changed.is_ok() || published {
+        catalog.absorb(now, &record);
+    }
+    changed.map(Ok)
+}
+
+/// The queue's task ends first, so that none of its appends can follow the deletion.
+async fn delete(
+    directory: &Directory,
+    now: Timestamp,
+    queue: &Queue,
+    record: CatalogRecord,
+) -> Result<(), Unanswered> {
+    let key = record.entry().key.clone();
     queue.deleted.store(true, Ordering::Release);
     queue.end_task();
     // Held until the deletion is decided: a task that was starting finds it then.
     let _owned = queue.ownership.lock().await;
-    if let Err(error) = append(directory, record.clone()).await {
+    if let Err(error) = append(directory, now, record).await {
         queue.deleted.store(false, Ordering::Release);
         return Err(error);
     }
-    catalog.absorb(&record);
-    directory.queues.write().expect("no one panics with the lock").remove(key);
-    Ok(true)
+    directory.queues.write().expect("no one panics with the lock").remove(&key);
+    Ok(())
 }
 
-async fn append(directory: &Directory, record: CatalogRecord) -> Result<(), Unanswered> {
+async fn append(
+    directory: &Directory,
+    now: Timestamp,
+    record: CatalogRecord,
+) -> Result<(), Unanswered> {
     let shared = &directory.shared;
-    let change = Change::Catalog(vec![record]);
-    let ticket = shared.store.append(shared.epoch, Append::new(shared.clock.now(), change));
-    ticket.await.map_err(|error| match error {
+    let append = Append::new(now, Change::Catalog(record));
+    let ticket = shared.store.append(shared.epoch, append);
+    ticket.await.map_err(|error| unanswered(&error))
+}
+
+/// What an append that was not acknowledged means to the caller.
+pub(super) fn unanswered(error: &AppendError) -> Unanswered {
+    match error {
         AppendError::Rejected(_) | AppendError::Fenced => {
             Unanswered::Unavailable(error.to_string())
         }
         AppendError::Unknown(_) => Unanswered::Unknown(error.to_string()),
-    })
-}
-
-/// Removes some of what deleted queues left behind. Tells whether there may be more.
-async fn sweep(directory: &Weak<Directory>) -> bool {
-    let Some(directory) = directory.upgrade() else { return false };
-    let shared = &directory.shared;
-    if !matches!(shared.store.has_leftovers().await, Ok(true)) {
-        return false;
     }
-    let append = Append::new(shared.clock.now(), Change::Sweep(SWEEP_MESSAGES));
-    shared.store.append(shared.epoch, append).await.is_ok()
 }

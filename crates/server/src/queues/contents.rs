@@ -26,6 +26,7 @@ impl ContentBudget {
 /// The contents that one queue keeps. Those of appends that are not durable yet stay whatever the
 /// budget says, since they cannot be read from the store; of the others the oldest go first.
 pub(super) struct Contents {
+    budget: Arc<ContentBudget>,
     recent: HashMap<BodyId, Arc<MessageContent>>,
     /// In the order of their appends, each with its append's number. May name some that are gone.
     order: VecDeque<(BodyId, u64)>,
@@ -35,8 +36,8 @@ pub(super) struct Contents {
 const OVERHEAD_BYTES: usize = 256;
 
 impl Contents {
-    pub(super) fn new() -> Contents {
-        Contents { recent: HashMap::new(), order: VecDeque::new() }
+    pub(super) fn new(budget: Arc<ContentBudget>) -> Contents {
+        Contents { budget, recent: HashMap::new(), order: VecDeque::new() }
     }
 
     pub(super) fn get(&self, body: BodyId) -> Option<Arc<MessageContent>> {
@@ -44,22 +45,16 @@ impl Contents {
     }
 
     /// Keeps the content of a message that append `number` makes durable.
-    pub(super) fn insert(
-        &mut self,
-        body: BodyId,
-        content: Arc<MessageContent>,
-        number: u64,
-        budget: &ContentBudget,
-    ) {
-        budget.used.fetch_add(cost(&content), Ordering::Relaxed);
+    pub(super) fn insert(&mut self, body: BodyId, content: Arc<MessageContent>, number: u64) {
+        self.budget.used.fetch_add(cost(&content), Ordering::Relaxed);
         self.recent.insert(body, content);
         self.order.push_back((body, number));
     }
 
     /// Forgets the content of a message that is gone.
-    pub(super) fn remove(&mut self, body: BodyId, budget: &ContentBudget) {
+    pub(super) fn remove(&mut self, body: BodyId) {
         if let Some(content) = self.recent.remove(&body) {
-            budget.used.fetch_sub(cost(&content), Ordering::Relaxed);
+            self.budget.used.fetch_sub(cost(&content), Ordering::Relaxed);
         }
         if self.order.len() > 2 * self.recent.len() + 1024 {
             self.order.retain(|(body, _)| self.recent.contains_key(body));
@@ -68,13 +63,13 @@ impl Contents {
 
     /// Lets go of the oldest contents while the budget is exceeded, as far as appends are durable:
     /// those numbered up to `durable`.
-    pub(super) fn trim(&mut self, durable: u64, budget: &ContentBudget) {
-        while budget.is_exceeded() {
+    pub(super) fn trim(&mut self, durable: u64) {
+        while self.budget.is_exceeded() {
             match self.order.front() {
                 Some((body, number)) if *number <= durable => {
                     let body = *body;
                     self.order.pop_front();
-                    self.remove(body, budget);
+                    self.remove(body);
                 }
                 _ => return,
             }
@@ -82,16 +77,24 @@ impl Contents {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self, budget: &ContentBudget) {
+    pub(super) fn clear(&mut self) {
         for (_, content) in self.recent.drain() {
-            budget.used.fetch_sub(cost(&content), Ordering::Relaxed);
+            self.budget.used.fetch_sub(cost(&content), Ordering::Relaxed);
         }
         self.order.clear();
     }
 }
 
+/// However a task ends, the budget is everybody's.
+impl Drop for Contents {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 fn cost(content: &MessageContent) -> usize {
-    OVERHEAD_BYTES + usize::try_from(content.size()).unwrap_or(usize::MAX)
+    let trace_header = content.trace_header.as_ref().map_or(0, String::len);
+    OVERHEAD_BYTES + trace_header + usize::try_from(content.size()).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -114,30 +117,30 @@ mod tests {
 
     #[test]
     fn the_oldest_durable_contents_go_first_and_undurable_ones_never() {
-        let budget = ContentBudget::new(3 * cost(&content()));
-        let mut contents = Contents::new();
+        let budget = Arc::new(ContentBudget::new(3 * cost(&content())));
+        let mut contents = Contents::new(budget.clone());
         for number in 1..=5 {
-            contents.insert(BodyId(number), content(), number, &budget);
-            contents.trim(0, &budget);
+            contents.insert(BodyId(number), content(), number);
+            contents.trim(0);
         }
         assert!((1..=5).all(|body| contents.get(BodyId(body)).is_some()), "nothing is durable");
-        contents.trim(1, &budget);
+        contents.trim(1);
         assert!(contents.get(BodyId(1)).is_none());
         assert!(contents.get(BodyId(2)).is_some(), "over the budget, but not durable");
-        contents.trim(5, &budget);
+        contents.trim(5);
         assert!(contents.get(BodyId(2)).is_none());
         assert!((3..=5).all(|body| contents.get(BodyId(body)).is_some()));
     }
 
     #[test]
     fn what_is_removed_frees_the_budget() {
-        let budget = ContentBudget::new(0);
-        let mut contents = Contents::new();
-        contents.insert(BodyId(1), content(), 1, &budget);
-        contents.insert(BodyId(2), content(), 1, &budget);
-        contents.remove(BodyId(1), &budget);
-        contents.remove(BodyId(1), &budget);
-        contents.clear(&budget);
+        let budget = Arc::new(ContentBudget::new(0));
+        let mut contents = Contents::new(budget.clone());
+        contents.insert(BodyId(1), content(), 1);
+        contents.insert(BodyId(2), content(), 1);
+        contents.remove(BodyId(1));
+        contents.remove(BodyId(1));
+        drop(contents);
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
     }
 }

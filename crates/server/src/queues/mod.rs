@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use formiga_engine::attributes::AttributeName;
-use formiga_engine::catalog::{Catalog, CatalogEntry, CreateRefusal};
+use formiga_engine::catalog::{Catalog, CatalogChange, CatalogEntry, CatalogRecord};
 use formiga_engine::limits::QUEUE_NAME_CHARACTERS_MAX;
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
@@ -28,8 +27,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
-use task::{QueueTask, Request};
+use task::{Ask, QueueTask, Request};
 
 /// Why a queue could not answer. Nothing was acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,9 @@ pub(crate) enum Unanswered {
     /// The queue was deleted meanwhile.
     #[error("the queue was deleted")]
     QueueDeleted,
+    /// There is no room for more messages. Nothing happened.
+    #[error("{0}")]
+    DiskFull(String),
 }
 
 /// What every queue's task works with.
@@ -51,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) epoch: Epoch,
     pub(crate) limits: QueueLimits,
-    pub(crate) contents: ContentBudget,
+    pub(crate) contents: Arc<ContentBudget>,
     /// Turns true when the server stops: long polls end, no new ones begin.
     pub(crate) stopping: watch::Receiver<bool>,
     next_body: AtomicU64,
@@ -67,10 +70,13 @@ pub(crate) struct Directory {
 
 /// What the directory keeps of a queue, whether its task runs or not.
 struct Queue {
-    entry: Arc<CatalogEntry>,
-    inbox: Mutex<Option<mpsc::Sender<Request>>>,
+    /// The latest durable state of the queue's catalog entry.
+    entry: RwLock<Arc<CatalogEntry>>,
+    inbox: Mutex<Option<mpsc::Sender<Ask>>>,
     /// Held by the task while it owns the queue, so that no two ever do.
     ownership: Arc<tokio::sync::Mutex<()>>,
+    /// Whether a task owns the queue, or ended without having settled everything.
+    owned: AtomicBool,
     deleted: AtomicBool,
 }
 
@@ -86,6 +92,8 @@ pub(crate) struct DirectoryParts {
     pub(crate) receipt_key: ReceiptKey,
     pub(crate) limits: QueueLimits,
     pub(crate) content_cache_bytes: usize,
+    /// Whether names rest for 60 seconds after their queues were deleted.
+    pub(crate) recent_delete_check: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -98,11 +106,12 @@ impl Directory {
             clock: parts.clock,
             epoch: acquired.epoch,
             limits: parts.limits,
-            contents: ContentBudget::new(parts.content_cache_bytes),
+            contents: Arc::new(ContentBudget::new(parts.content_cache_bytes)),
             stopping: parts.stopping,
             next_body: AtomicU64::new(acquired.next_body.0),
         });
-        let catalog = Catalog::restore(acquired.catalog, acquired.next_queue);
+        let catalog = Catalog::restore(acquired.catalog, acquired.next_queue)
+            .with_recent_delete_check(parts.recent_delete_check);
         let known = catalog.iter().map(|entry| (entry.key.clone(), Queue::new(entry.clone())));
         let (requests, inbox) = mpsc::channel(1024);
         let directory = Arc::new(Directory {
@@ -125,19 +134,15 @@ impl Directory {
     }
 
     /// Creates a queue, or finds the one that exists with equal attributes.
-    pub(crate) async fn create(
-        &self,
-        key: QueueKey,
-        attributes: Vec<(AttributeName, String)>,
-    ) -> Result<Result<Arc<CatalogEntry>, CreateRefusal>, Unanswered> {
+    pub(crate) async fn create(&self, new: NewQueue) -> catalog::Answer<Arc<CatalogEntry>> {
         let (reply_to, reply) = oneshot::channel();
-        self.ask_catalog(catalog::Request::Create { key, attributes, reply_to }, reply).await
+        self.ask_catalog(catalog::Request::Create { new, reply_to }, reply).await
     }
 
-    /// Deletes a queue with everything in it. Tells whether there was one.
-    pub(crate) async fn delete(&self, key: QueueKey) -> Result<bool, Unanswered> {
+    /// Changes or deletes a queue. The change is durable and in effect when this returns.
+    pub(crate) async fn change(&self, key: QueueKey, change: CatalogChange) -> catalog::Answer<()> {
         let (reply_to, reply) = oneshot::channel();
-        self.ask_catalog(catalog::Request::Delete { key, reply_to }, reply).await
+        self.ask_catalog(catalog::Request::Change { key, change, reply_to }, reply).await
     }
 
     async fn ask_catalog<T>(
@@ -202,18 +207,28 @@ impl Directory {
     }
 
     fn handle(&self, queue: Arc<Queue>) -> QueueHandle {
-        QueueHandle { shared: self.shared.clone(), queue }
+        QueueHandle { shared: self.shared.clone(), entry: queue.entry(), queue }
     }
 }
 
 impl Queue {
     fn new(entry: Arc<CatalogEntry>) -> Arc<Queue> {
         Arc::new(Queue {
-            entry,
+            entry: RwLock::new(entry),
             inbox: Mutex::default(),
             ownership: Arc::default(),
+            owned: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
         })
+    }
+
+    fn entry(&self) -> Arc<CatalogEntry> {
+        self.entry.read().expect("no one panics with the lock").clone()
+    }
+
+    /// Makes a durable change known to whoever finds the queue from now on.
+    fn publish(&self, entry: Arc<CatalogEntry>) {
+        *self.entry.write().expect("no one panics with the lock") = entry;
     }
 
     /// Tells the task, if one runs, to end when its inbox is empty and its work is durable.
@@ -226,6 +241,8 @@ impl Queue {
 #[derive(Clone)]
 pub(crate) struct QueueHandle {
     shared: Arc<Shared>,
+    /// The entry as it was when the queue was found.
+    entry: Arc<CatalogEntry>,
     queue: Arc<Queue>,
 }
 
@@ -237,18 +254,21 @@ pub(crate) type MessageWithContent = (ReceivedMessage, Arc<MessageContent>);
 pub(crate) struct OverInFlightLimit;
 
 impl QueueHandle {
-    /// What the catalog knows of the queue.
+    /// What the catalog knew of the queue when it was found.
     pub(crate) fn entry(&self) -> &CatalogEntry {
-        &self.queue.entry
+        &self.entry
     }
 
     /// The id of this incarnation.
     pub(crate) fn id(&self) -> QueueId {
-        self.queue.entry.id
+        self.entry.id
     }
 
-    /// Stores messages. They are durable when this returns.
+    /// Stores messages. They are durable when this returns. On a full disk they are refused.
     pub(crate) async fn send(&self, messages: Vec<NewMessage>) -> Result<(), Unanswered> {
+        if let Some(why) = self.shared.store.full() {
+            return Err(Unanswered::DiskFull(why));
+        }
         match self.ask(Command::Send(messages), None).await?.reply {
             Reply::Sent => Ok(()),
             reply => unexpected(&reply),
@@ -307,13 +327,19 @@ impl QueueHandle {
         wait_until: Option<Timestamp>,
     ) -> Result<Outcome, Unanswered> {
         let (reply_to, reply) = oneshot::channel();
-        self.hand_in(Request { command, wait_until, reply_to })?;
-        let ended = || Unanswered::Unknown("it failed, and is being reloaded".to_owned());
+        self.hand_in(Ask::Command(Request { command, wait_until, reply_to }))?;
+        reply.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Makes a change of the catalog that concerns the queue's messages.
+    async fn change(&self, record: CatalogRecord) -> Result<(), Unanswered> {
+        let (reply_to, reply) = oneshot::channel();
+        self.hand_in(Ask::Change { record, reply_to })?;
         reply.await.unwrap_or_else(|_| Err(ended()))
     }
 
     /// Puts a request into the task's inbox; starts the task if none runs.
-    fn hand_in(&self, request: Request) -> Result<(), Unanswered> {
+    fn hand_in(&self, request: Ask) -> Result<(), Unanswered> {
         let mut inbox = self.queue.inbox.lock().expect("no one panics with the lock");
         let sent = match inbox.as_ref() {
             Some(sender) => sender.try_send(request),
@@ -332,7 +358,7 @@ impl QueueHandle {
     }
 
     /// Starts a task whose inbox holds its first request.
-    fn start_task(&self, first: Request) -> Result<mpsc::Sender<Request>, Unanswered> {
+    fn start_task(&self, first: Ask) -> Result<mpsc::Sender<Ask>, Unanswered> {
         if self.queue.deleted.load(Ordering::Acquire) {
             return Err(Unanswered::QueueDeleted);
         }
@@ -345,11 +371,11 @@ impl QueueHandle {
             // be appended behind a deletion.
             if queue.deleted.load(Ordering::Acquire) {
                 inbox.close();
-                while let Some(request) = inbox.recv().await {
-                    let _ = request.reply_to.send(Err(Unanswered::QueueDeleted));
+                while let Some(ask) = inbox.recv().await {
+                    ask.refuse(Unanswered::QueueDeleted);
                 }
             } else {
-                QueueTask::run(shared, queue.entry.clone(), inbox).await;
+                QueueTask::run(shared, queue, inbox).await;
             }
             drop(ownership);
         });
@@ -367,7 +393,8 @@ impl QueueHandle {
         if !missing.is_empty() {
             let bodies = missing.iter().map(|&index| messages[index].message.body).collect();
             let read = self.shared.store.contents(bodies).await;
-            let read = read.map_err(|error| Unanswered::Unavailable(error.to_string()))?;
+            // The messages are in flight already, so this cannot be called undone.
+            let read = read.map_err(|error| Unanswered::Unknown(error.to_string()))?;
             for (index, content) in missing.into_iter().zip(read) {
                 contents[index] = content;
             }
@@ -390,6 +417,10 @@ fn first_name_from(start: &str) -> QueueName {
     // `-` is the smallest character of a name.
     let name = QueueName::parse(&start[..end]).or_else(|_| QueueName::parse("-"));
     name.expect("a hyphen is a queue name")
+}
+
+fn ended() -> Unanswered {
+    Unanswered::Unknown("it failed, and is being reloaded".to_owned())
 }
 
 fn stopped() -> Unanswered {

@@ -7,6 +7,7 @@ use formiga_engine::queue::Record;
 use formiga_store::{AppendError, Ticket};
 use tokio::sync::oneshot;
 
+use super::catalog::unanswered;
 use super::{Outcome, Unanswered};
 
 /// Where a reply goes.
@@ -101,12 +102,7 @@ impl Pending {
     /// Tells everyone that waits. What was handed in after the failed append rests on it and
     /// shares its fate.
     fn fail(&mut self, replies: Vec<(ReplyTo, Outcome)>, error: &AppendError) {
-        let why = match error {
-            AppendError::Rejected(_) | AppendError::Fenced => {
-                Unanswered::Unavailable(error.to_string())
-            }
-            AppendError::Unknown(_) => Unanswered::Unknown(error.to_string()),
-        };
+        let why = unanswered(error);
         refuse(replies, &why);
         for (_, replies) in self.appends.drain(..) {
             refuse(replies, &why);

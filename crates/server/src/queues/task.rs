@@ -2,15 +2,17 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use formiga_engine::catalog::CatalogEntry;
+use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::MessageContent;
 use formiga_engine::queue::{Command, Need, Queue, Record, Reply, Supply};
 use formiga_engine::time::Timestamp;
 use formiga_store::{Append, AppendError, Chain, Change, ReadError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::catalog::unanswered;
 use super::contents::Contents;
 use super::pending::{Pending, ReplyTo};
 use super::waiters::Waiters;
@@ -24,9 +26,30 @@ pub(super) struct Request {
     pub(super) reply_to: ReplyTo,
 }
 
+/// What comes into a task's inbox.
+pub(super) enum Ask {
+    Command(Request),
+    /// A change of the catalog that concerns the queue's messages.
+    Change {
+        record: CatalogRecord,
+        reply_to: oneshot::Sender<Result<(), Unanswered>>,
+    },
+}
+
+impl Ask {
+    pub(super) fn refuse(self, why: Unanswered) {
+        match self {
+            Ask::Command(request) => drop(request.reply_to.send(Err(why))),
+            Ask::Change { reply_to, .. } => drop(reply_to.send(Err(why))),
+        }
+    }
+}
+
 /// Owns a queue: applies commands, appends their records, and replies once they are durable.
 pub(super) struct QueueTask {
     shared: Arc<Shared>,
+    /// Where changes are made known.
+    known_as: Arc<super::Queue>,
     entry: Arc<CatalogEntry>,
     queue: Queue,
     pending: Pending,
@@ -58,12 +81,19 @@ impl QueueTask {
     /// or a failure makes the queue's state uncertain.
     pub(super) async fn run(
         shared: Arc<Shared>,
-        entry: Arc<CatalogEntry>,
-        mut inbox: mpsc::Receiver<Request>,
+        known_as: Arc<super::Queue>,
+        mut inbox: mpsc::Receiver<Ask>,
     ) {
-        let now = shared.clock.now();
-        let snapshot = match shared.store.restore(entry.id, now, shared.limits.page).await {
-            Ok(snapshot) => snapshot,
+        let entry = known_as.entry();
+        let owned_before = known_as.owned.swap(true, Ordering::AcqRel);
+        let loaded = async {
+            if owned_before {
+                decide_what_is_under_way(&shared, &entry).await?;
+            }
+            load(&shared, &entry).await.map_err(Failure::from)
+        };
+        let queue = match loaded.await {
+            Ok(queue) => queue,
             Err(error) => {
                 tracing::error!(queue = %entry.key.arn(), %error, "a queue could not be loaded");
                 inbox.close();
@@ -71,28 +101,30 @@ impl QueueTask {
                 return;
             }
         };
-        let queue = Queue::restore(entry.attributes.clone(), shared.limits, snapshot);
+        let contents = Contents::new(shared.contents.clone());
         let mut task = QueueTask {
             stopping: shared.stopping.clone(),
-            last_used: now,
+            last_used: shared.clock.now(),
             shared,
+            known_as,
             entry,
             queue,
             pending: Pending::default(),
             chain: Chain::default(),
             waiters: Waiters::default(),
-            contents: Contents::new(),
+            contents,
         };
         if let Err(failure) = task.serve(&mut inbox).await {
             let queue = task.entry.key.arn();
             tracing::error!(%queue, error = %failure, "a queue's task ends and will be reloaded");
             inbox.close();
             refuse_all(&mut inbox, &failure.to_string()).await;
+        } else {
+            task.known_as.owned.store(false, Ordering::Release);
         }
-        task.contents.clear(&task.shared.contents);
     }
 
-    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Request>) -> Result<(), Failure> {
+    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Result<(), Failure> {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut alarm = Alarm::default();
         let mut open = true;
@@ -107,7 +139,7 @@ impl QueueTask {
                 // still be lost.
                 durable = self.pending.next_durable() => {
                     durable?;
-                    self.contents.trim(self.pending.durable(), &self.shared.contents);
+                    self.contents.trim(self.pending.durable());
                 }
                 () = alarm.rings() => self.wake(inbox).await?,
                 Ok(()) = self.stopping.changed() => self.dismiss_waiters(),
@@ -117,13 +149,20 @@ impl QueueTask {
         Ok(())
     }
 
-    async fn apply_batch(&mut self, batch: &mut Vec<Request>) -> Result<(), Failure> {
+    async fn apply_batch(&mut self, batch: &mut Vec<Ask>) -> Result<(), Failure> {
         let now = self.shared.clock.now();
         self.last_used = now;
-        for request in batch.drain(..) {
-            // A caller who hung up is dropped before it is served.
-            if !request.reply_to.is_closed() {
-                self.serve_request(now, request).await?;
+        for ask in batch.drain(..) {
+            match ask {
+                // A caller who hung up is dropped before it is served.
+                Ask::Command(request) if request.reply_to.is_closed() => {}
+                Ask::Command(request) => self.serve_request(now, request).await?,
+                Ask::Change { record, reply_to } => {
+                    let changed = self.change(record).await;
+                    let _ = reply_to.send(changed.clone().map_err(|error| unanswered(&error)));
+                    changed?;
+                    self.queue = load(&self.shared, &self.entry).await?;
+                }
             }
         }
         self.serve_waiters(now).await?;
@@ -151,6 +190,21 @@ impl QueueTask {
         Ok(())
     }
 
+    /// Makes a change of the catalog durable, and known. What was applied before comes before it.
+    async fn change(&mut self, record: CatalogRecord) -> Result<(), AppendError> {
+        self.settle().await?;
+        let entry = record.entry().clone();
+        let change = Change::Catalog(record);
+        let append = Append { at: self.shared.clock.now(), change, chain: Chain::default() };
+        self.shared.store.append(self.shared.epoch, append).await?;
+        if entry.generation != self.entry.generation {
+            self.contents.clear();
+        }
+        self.known_as.publish(entry.clone());
+        self.entry = entry;
+        Ok(())
+    }
+
     /// Supplies what the command needs, then applies it.
     async fn apply(
         &mut self,
@@ -166,7 +220,7 @@ impl QueueTask {
     }
 
     /// Makes everything applied durable: what is read next must reflect it.
-    async fn settle(&mut self) -> Result<(), Failure> {
+    async fn settle(&mut self) -> Result<(), AppendError> {
         self.append();
         while self.pending.is_under_way() {
             self.pending.next_durable().await?;
@@ -175,7 +229,7 @@ impl QueueTask {
     }
 
     async fn read(&self, need: Need) -> Result<Supply, ReadError> {
-        let (store, queue) = (&self.shared.store, self.entry.id);
+        let (store, queue) = (&self.shared.store, self.entry.generation);
         match need {
             Need::Page { from, limit } => store.page(queue, from, limit).await.map(Supply::Page),
             Need::Oldest { limit } => {
@@ -200,14 +254,14 @@ impl QueueTask {
         reply: &Reply,
         records: &[Record],
     ) -> Vec<Option<Arc<MessageContent>>> {
-        let (number, budget) = (self.pending.next_append(), &self.shared.contents);
+        let number = self.pending.next_append();
         for record in records {
             match record {
                 Record::Sent { message, content } => {
-                    self.contents.insert(message.body, content.clone(), number, budget);
+                    self.contents.insert(message.body, content.clone(), number);
                 }
                 Record::Deleted { message } | Record::Expired { message } => {
-                    self.contents.remove(message.body, budget);
+                    self.contents.remove(message.body);
                 }
                 Record::Received { .. } | Record::VisibilityChanged { .. } => {}
             }
@@ -224,7 +278,7 @@ impl QueueTask {
     fn append(&mut self) {
         let Self { pending, shared, entry, chain, .. } = self;
         pending.append_with(|records| {
-            let change = Change::Queue(entry.id, records);
+            let change = Change::Queue(entry.generation, records);
             let append = Append { at: shared.clock.now(), change, chain: chain.clone() };
             shared.store.append(shared.epoch, append)
         });
@@ -244,7 +298,7 @@ impl QueueTask {
     }
 
     /// Something is due: visible messages, the end of a wait, expired messages, or idleness.
-    async fn wake(&mut self, inbox: &mut mpsc::Receiver<Request>) -> Result<(), Failure> {
+    async fn wake(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Result<(), Failure> {
         let now = self.queue.advance(self.shared.clock.now());
         self.serve_waiters(now).await?;
         while let Some(request) = self.waiters.pop_overdue(now) {
@@ -294,9 +348,26 @@ fn found_nothing(reply: &Reply) -> bool {
     }
 }
 
-async fn refuse_all(inbox: &mut mpsc::Receiver<Request>, why: &str) {
-    while let Some(request) = inbox.recv().await {
-        let _ = request.reply_to.send(Err(Unanswered::Unavailable(why.to_owned())));
+/// A task that panicked left the queue while appends may have been under way. Behind an append of
+/// ours they are decided, so that what is loaded then reflects all of them.
+async fn decide_what_is_under_way(
+    shared: &Shared,
+    entry: &CatalogEntry,
+) -> Result<(), AppendError> {
+    let append = Append::new(shared.clock.now(), Change::Queue(entry.generation, Vec::new()));
+    shared.store.append(shared.epoch, append).await
+}
+
+/// Builds the queue from its store.
+async fn load(shared: &Shared, entry: &CatalogEntry) -> Result<Queue, ReadError> {
+    let now = shared.clock.now();
+    let snapshot = shared.store.restore(entry.generation, now, shared.limits.page).await?;
+    Ok(Queue::restore(entry.attributes.clone(), entry.kept_from, shared.limits, snapshot))
+}
+
+async fn refuse_all(inbox: &mut mpsc::Receiver<Ask>, why: &str) {
+    while let Some(ask) = inbox.recv().await {
+        ask.refuse(Unanswered::Unavailable(why.to_owned()));
     }
 }
 

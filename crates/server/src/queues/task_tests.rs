@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::clock::Clock;
-use crate::queues::{Directory, DirectoryParts, QueueHandle};
+use crate::queues::{Directory, DirectoryParts, NewQueue, QueueHandle};
 
 /// A clock moved by hand, which counts how often someone begins to wait for it.
 struct ManualClock {
@@ -123,8 +123,8 @@ impl Store for HeldStore {
         self.memory.setting(name)
     }
 
-    fn has_leftovers(&self) -> Reading<bool> {
-        self.memory.has_leftovers()
+    fn full(&self) -> Option<String> {
+        None
     }
 
     fn failure(&self) -> Option<String> {
@@ -149,6 +149,7 @@ async fn scene(limits: QueueLimits) -> Scene {
         receipt_key: ReceiptKey::new(&[0; 32]),
         limits,
         content_cache_bytes: 1 << 20,
+        recent_delete_check: false,
         stopping,
     });
     let key = QueueKey {
@@ -156,7 +157,8 @@ async fn scene(limits: QueueLimits) -> Scene {
         region: Region::parse("us-east-1").unwrap(),
         name: QueueName::parse("q").unwrap(),
     };
-    directory.create(key.clone(), Vec::new()).await.unwrap().unwrap();
+    let new = NewQueue { key: key.clone(), attributes: Vec::new(), tags: Default::default() };
+    directory.create(new).await.unwrap().unwrap();
     let queue = directory.find(&key).unwrap();
     Scene { clock, store, queue, _stop: stop, _directory: directory }
 }

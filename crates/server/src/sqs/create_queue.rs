@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use formiga_engine::attributes::AttributeName;
-use formiga_engine::catalog::CreateRefusal;
 use formiga_engine::names::QueueName;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{CreateQueueInput, CreateQueueOutput};
 
+use super::attributes;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queue_url;
+use crate::queues::NewQueue;
 
 /// Creates a queue of the caller's, or answers the URL of the one that exists with equal
 /// attributes.
@@ -20,13 +20,13 @@ pub(crate) async fn create_queue(
 ) -> Result<CreateQueueOutput, ApiError> {
     let attributes = input.attributes.unwrap_or_default();
     let name = parse_name(input.queue_name.as_deref(), &attributes)?;
-    if input.tags.is_some_and(|tags| !tags.is_empty()) {
-        return Err(unsupported("Tags are"));
-    }
-    let attributes = parse_attributes(attributes)?;
-    let created = ctx.queues.create(ctx.own(name), attributes).await;
+    let attributes = attributes::parse_names(attributes)?;
+    let key = ctx.own(name.clone());
+    attributes::warn_of_redrive(&key, &attributes);
+    let new = NewQueue { key, attributes, tags: input.tags.unwrap_or_default() };
+    let created = ctx.queues.create(new).await;
     let created = created.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
-    let entry = created.map_err(refused)?;
+    let entry = created.map_err(|refusal| error::catalog(refusal, &name))?;
     Ok(CreateQueueOutput { queue_url: queue_url::write(&ctx.host, &entry.key) })
 }
 
@@ -58,46 +58,7 @@ fn parse_name(
     }
 }
 
-/// Attributes whose feature this version does not have. Empty, they mean what every queue of this
-/// version is: without.
-const UNSUPPORTED: [&str; 5] = [
-    "KmsDataKeyReusePeriodSeconds",
-    "KmsMasterKeyId",
-    "Policy",
-    "RedriveAllowPolicy",
-    "RedrivePolicy",
-];
-
-fn parse_attributes(
-    attributes: BTreeMap<String, String>,
-) -> Result<Vec<(AttributeName, String)>, ApiError> {
-    let mut parsed = Vec::with_capacity(attributes.len());
-    for (name, value) in attributes {
-        if UNSUPPORTED.contains(&name.as_str()) {
-            if !value.is_empty() {
-                return Err(unsupported(&format!("The attribute {name} is")));
-            }
-            continue;
-        }
-        parsed.push((AttributeName::parse(&name).map_err(error::attribute)?, value));
-    }
-    Ok(parsed)
-}
-
 fn unsupported(what: &str) -> ApiError {
     let message = format!("{what} not supported by this version of Formiga.");
     ApiError::new(ErrorKind::UnsupportedOperation, message)
-}
-
-fn refused(refusal: CreateRefusal) -> ApiError {
-    match refusal {
-        CreateRefusal::Attribute(error) => error::attribute(error),
-        CreateRefusal::AlreadyExists { attribute } => {
-            let name = attribute.as_str();
-            let message = format!(
-                "A queue already exists with the same name and a different value for attribute {name}"
-            );
-            ApiError::new(ErrorKind::QueueNameExists, message)
-        }
-    }
 }

@@ -36,29 +36,21 @@ const COUNTERS: [&str; 3] = [
     "ApproximateNumberOfMessagesNotVisible",
 ];
 
-/// Attributes that a standard queue of this version never has. Asking for one is no error.
-const ABSENT: [&str; 9] = [
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "FifoQueue",
-    "FifoThroughputLimit",
-    "KmsDataKeyReusePeriodSeconds",
-    "KmsMasterKeyId",
-    "Policy",
-    "RedriveAllowPolicy",
-    "RedrivePolicy",
-];
+/// Attributes that a standard queue never has. Asking for one is no error.
+const ABSENT: [&str; 4] =
+    ["ContentBasedDeduplication", "DeduplicationScope", "FifoQueue", "FifoThroughputLimit"];
 
-/// Everything but the counters.
+/// Everything that is set but the counters.
 fn described(queue: &QueueHandle) -> BTreeMap<&'static str, String> {
     let entry = queue.entry();
-    let settable = AttributeName::ALL.map(|name| (name.as_str(), entry.attributes.get(name)));
+    let settable = AttributeName::ALL.iter();
+    let set = settable.filter_map(|name| Some((name.as_str(), entry.attributes.get(*name)?)));
     let computed = [
         ("CreatedTimestamp", entry.created_at.as_secs().to_string()),
         ("LastModifiedTimestamp", entry.modified_at.as_secs().to_string()),
         ("QueueArn", entry.key.arn().to_string()),
     ];
-    settable.into_iter().chain(computed).collect()
+    set.chain(computed).collect()
 }
 
 /// Which attributes are asked for; an unknown name is refused.

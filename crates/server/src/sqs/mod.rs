@@ -1,5 +1,6 @@
 //! The SQS actions, one file each.
 
+mod attributes;
 mod batch;
 mod change_message_visibility;
 mod change_message_visibility_batch;
@@ -9,10 +10,15 @@ mod delete_message_batch;
 mod delete_queue;
 mod get_queue_attributes;
 mod get_queue_url;
+mod list_queue_tags;
 mod list_queues;
+mod purge_queue;
 mod receive_message;
 mod send_message;
 mod send_message_batch;
+mod set_queue_attributes;
+mod tag_queue;
+mod untag_queue;
 
 use crate::context::Context;
 use crate::gateway::{Answer, run, run_silent};
@@ -50,7 +56,13 @@ pub(crate) async fn act(ctx: &Context, action: &str, body: &[u8]) -> Option<Answ
                 .await
         }
         "GetQueueUrl" => run(body, async |input| get_queue_url::get_queue_url(ctx, input)).await,
+        "ListQueueTags" => {
+            run(body, async |input| list_queue_tags::list_queue_tags(ctx, &input)).await
+        }
         "ListQueues" => run(body, async |input| list_queues::list_queues(ctx, input)).await,
+        "PurgeQueue" => {
+            run_silent(body, async |input| purge_queue::purge_queue(ctx, input).await).await
+        }
         "ReceiveMessage" => {
             run(body, async |input| receive_message::receive_message(ctx, input).await).await
         }
@@ -59,6 +71,16 @@ pub(crate) async fn act(ctx: &Context, action: &str, body: &[u8]) -> Option<Answ
         }
         "SendMessageBatch" => {
             run(body, async |input| send_message_batch::send_message_batch(ctx, input).await).await
+        }
+        "SetQueueAttributes" => {
+            run_silent(body, async |input| {
+                set_queue_attributes::set_queue_attributes(ctx, input).await
+            })
+            .await
+        }
+        "TagQueue" => run_silent(body, async |input| tag_queue::tag_queue(ctx, input).await).await,
+        "UntagQueue" => {
+            run_silent(body, async |input| untag_queue::untag_queue(ctx, input).await).await
         }
         _ => return None,
     })

@@ -152,7 +152,13 @@ impl Reader {
         for body in bodies {
             let mut rows = select.query([integer(body.0)])?;
             let content = match rows.next()? {
-                Some(row) => Some(records::decode_content(row.get_ref(0)?.as_blob()?)?),
+                Some(row) => match records::decode_content(row.get_ref(0)?.as_blob()?) {
+                    Ok(content) => Some(content),
+                    Err(error) => {
+                        tracing::error!(body = body.0, %error, "a message cannot be delivered");
+                        None
+                    }
+                },
                 None => None,
             };
             contents.push(content.map(Arc::new));
@@ -163,11 +169,6 @@ impl Reader {
     pub(super) fn setting(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
         let mut select = self.connection.prepare_cached(SELECT_SETTING)?;
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
-    }
-
-    pub(super) fn has_leftovers(&mut self) -> Outcome<bool> {
-        let mut select = self.connection.prepare_cached("SELECT 1 FROM leftover")?;
-        Ok(select.exists(())?)
     }
 }
 

@@ -1,41 +1,36 @@
 //! [`Writer`]: folds records into the database, one transaction for each group.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
-use formiga_engine::catalog::CatalogRecord;
+use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::names::QueueId;
-use formiga_engine::queue::{BodyId, Position, QueueRow, Receives, Record, StoredMessage};
+use formiga_engine::queue::{BodyId, NotStored, Position, QueueRow, Receives, Record};
 use formiga_engine::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 
+use super::checkpoint::Checkpoints;
 use super::integer;
+use super::reclaim::Reclaimer;
 use crate::commit::{Backend, CommitError};
 use crate::records;
+use crate::space::Space;
 use crate::{Append, Change, Epoch};
 
 /// The only connection that writes.
 pub(super) struct Writer {
     connection: Connection,
-    checkpoints: SyncSender<()>,
-    /// Whether the latest checkpoint copied the whole WAL.
-    checkpointed: Arc<AtomicBool>,
+    checkpoints: Checkpoints,
+    reclaimer: Reclaimer,
+    space: Arc<Space>,
     /// The latest time that was persisted, and that of the open transaction.
     persisted: Timestamp,
     latest: Timestamp,
-    /// Bytes handed in since the latest request for a checkpoint, and since the WAL was last
-    /// begun anew.
-    since_checkpoint: usize,
-    since_restart: usize,
+    /// Whether the open transaction leaves something to reclaim.
+    leaves_something: bool,
+    /// Whether the disk was full when something was last tried.
+    disk_was_full: bool,
 }
-
-/// The checkpointer is asked to copy whenever this much was written.
-const CHECKPOINT_BYTES: usize = 4 * 1024 * 1024;
-
-/// When this much was written without the WAL beginning anew, the writer stops for a moment to let
-/// it: a checkpoint beside a busy writer never catches up entirely, and the file would grow.
-const RESTART_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a record costs in the WAL besides its content, roughly.
 const RECORD_BYTES: usize = 256;
@@ -45,17 +40,19 @@ type Outcome<T> = Result<T, rusqlite::Error>;
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        checkpoints: SyncSender<()>,
-        checkpointed: Arc<AtomicBool>,
+        checkpoints: Checkpoints,
+        reclaimer: Reclaimer,
+        space: Arc<Space>,
     ) -> Writer {
         Writer {
             connection,
             checkpoints,
-            checkpointed,
+            reclaimer,
+            space,
             persisted: Timestamp::EPOCH,
             latest: Timestamp::EPOCH,
-            since_checkpoint: 0,
-            since_restart: 0,
+            leaves_something: false,
+            disk_was_full: false,
         }
     }
 
@@ -69,7 +66,7 @@ impl Writer {
         let mut written = 0;
         for record in records {
             written += RECORD_BYTES + self.record(id, record)?;
-            row.absorb(record);
+            row.absorb(record)?;
         }
         let mut replace = self.statement("INSERT OR REPLACE INTO queue VALUES (?1, ?2)")?;
         replace.execute(params![id, records::encode_row(&row)])?;
@@ -136,19 +133,40 @@ impl Writer {
 
     fn catalog(&self, record: &CatalogRecord) -> Result<(), Failure> {
         match record {
-            CatalogRecord::Created(entry) => {
-                let id = integer(entry.id.0);
-                let mut insert = self.statement("INSERT INTO catalog VALUES (?1, ?2)")?;
-                insert.execute(params![id, records::encode_entry(entry)])?;
-                self.setting("next_queue", &(entry.id.0 + 1).to_be_bytes())?;
+            CatalogRecord::Created(entry) | CatalogRecord::Changed(entry) => self.entry(entry),
+            CatalogRecord::Purged { entry, old } => {
+                let row = self.row(integer(old.0))?.emptied();
+                self.leave(*old)?;
+                let mut insert = self.statement("INSERT INTO queue VALUES (?1, ?2)")?;
+                insert.execute(params![integer(entry.generation.0), records::encode_row(&row)])?;
+                self.entry(entry)
             }
             CatalogRecord::Deleted(entry) => {
                 let id = integer(entry.id.0);
                 self.statement("DELETE FROM catalog WHERE queue = ?1")?.execute([id])?;
-                self.statement("DELETE FROM queue WHERE queue = ?1")?.execute([id])?;
-                self.statement("INSERT INTO leftover VALUES (?1)")?.execute([id])?;
+                self.leave(entry.generation)
             }
         }
+    }
+
+    fn entry(&self, entry: &CatalogEntry) -> Result<(), Failure> {
+        let mut replace = self.statement("INSERT OR REPLACE INTO catalog VALUES (?1, ?2)")?;
+        replace.execute(params![integer(entry.id.0), records::encode_entry(entry)])?;
+        let mut select = self.statement("SELECT value FROM setting WHERE name = 'next_queue'")?;
+        let next: Option<[u8; 8]> = select.query_row((), |row| row.get(0)).optional()?;
+        let next = next.map_or(0, u64::from_be_bytes);
+        let used = entry.id.0.max(entry.generation.0) + 1;
+        if used > next {
+            self.setting("next_queue", &used.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a generation to the reclaimer.
+    fn leave(&self, generation: QueueId) -> Result<(), Failure> {
+        let id = integer(generation.0);
+        self.statement("DELETE FROM queue WHERE queue = ?1")?.execute([id])?;
+        self.statement("INSERT INTO leftover VALUES (?1)")?.execute([id])?;
         Ok(())
     }
 
@@ -156,35 +174,6 @@ impl Writer {
         let mut replace = self.statement("INSERT OR REPLACE INTO setting VALUES (?1, ?2)")?;
         replace.execute(params![name, value])?;
         Ok(())
-    }
-
-    /// Removes some messages of one deleted queue.
-    fn sweep(&self, limit: usize) -> Result<(), Failure> {
-        let mut select = self.statement("SELECT queue FROM leftover LIMIT 1")?;
-        let queue: Option<i64> = select.query_row((), |row| row.get(0)).optional()?;
-        let Some(queue) = queue else { return Ok(()) };
-        let messages = self.oldest(queue, limit)?;
-        for message in &messages {
-            self.remove(queue, message.position, message.body)?;
-        }
-        if messages.len() < limit {
-            self.statement("DELETE FROM leftover WHERE queue = ?1")?.execute([queue])?;
-        }
-        Ok(())
-    }
-
-    fn oldest(&self, queue: i64, limit: usize) -> Result<Vec<StoredMessage>, Failure> {
-        let mut select = self.statement(
-            "SELECT available_at, sequence, message FROM message WHERE queue = ?1
-             ORDER BY available_at, sequence LIMIT ?2",
-        )?;
-        let mut rows = select.query(params![queue, integer(limit as u64)])?;
-        let mut messages = Vec::new();
-        while let Some(row) = rows.next()? {
-            let position = super::reader::position(row)?;
-            messages.push(records::decode_message(position, row.get_ref(2)?.as_blob()?, None)?);
-        }
-        Ok(messages)
     }
 }
 
@@ -210,17 +199,20 @@ impl Backend for Writer {
         self.latest = self.latest.max(append.at);
         let applied = match &append.change {
             Change::Queue(queue, records) => self.queue(*queue, records),
-            Change::Catalog(records) => {
-                records.iter().try_for_each(|record| self.catalog(record)).map(|()| 0)
+            Change::Catalog(record) => {
+                self.leaves_something = true;
+                self.catalog(record).map(|()| RECORD_BYTES)
             }
             Change::Setting(name, value) => {
                 self.setting(name, value).map(|()| value.len()).map_err(Failure::from)
             }
-            Change::Sweep(limit) => self.sweep(*limit).map(|()| limit * RECORD_BYTES),
         };
-        let written = applied.map_err(|failure| failure.to_string())?;
-        self.since_checkpoint += written;
-        self.since_restart += written;
+        let written = applied.map_err(|failure| {
+            self.disk_was_full = failure.is_full_disk();
+            failure.to_string()
+        })?;
+        self.checkpoints.note_written(written);
+        self.reclaimer.note_written();
         Ok(())
     }
 
@@ -235,6 +227,9 @@ impl Backend for Writer {
         match commit() {
             Ok(_) => {
                 self.persisted = self.latest;
+                if std::mem::take(&mut self.leaves_something) {
+                    self.reclaimer.wake();
+                }
                 Ok(())
             }
             Err(error) => Err(self.failed_commit(&error)),
@@ -248,20 +243,14 @@ impl Backend for Writer {
         self.connection.execute_batch("ROLLBACK").map_err(|error| error.to_string())
     }
 
-    fn tend(&mut self) {
-        if self.since_checkpoint >= CHECKPOINT_BYTES {
-            self.since_checkpoint = 0;
-            if self.checkpointed.swap(false, Ordering::Relaxed) {
-                self.since_restart = 0;
-            }
-            let _ = self.checkpoints.try_send(());
-        }
-        if self.since_restart >= RESTART_BYTES {
-            self.since_restart = 0;
-            if let Err(error) = checkpoint(&self.connection, "RESTART") {
-                tracing::warn!(%error, "a checkpoint failed");
-            }
-        }
+    fn make_room(&mut self) -> bool {
+        std::mem::take(&mut self.disk_was_full) && self.space.drop_ballast()
+    }
+
+    fn tend(&mut self) -> Option<Duration> {
+        let again_after = self.reclaimer.work(&self.connection, &mut self.checkpoints);
+        self.checkpoints.tend(&self.connection);
+        again_after
     }
 }
 
@@ -271,20 +260,12 @@ impl Writer {
     fn failed_commit(&mut self, error: &rusqlite::Error) -> CommitError {
         let before = [ErrorCode::DiskFull, ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked];
         let certain = error.sqlite_error_code().is_some_and(|code| before.contains(&code));
+        self.disk_was_full = is_full_disk(error);
         match self.rollback() {
             Ok(()) if certain => CommitError::NotCommitted(error.to_string()),
             _ => CommitError::Unknown(error.to_string()),
         }
     }
-}
-
-/// Runs a checkpoint and tells whether it copied the whole WAL.
-pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Outcome<bool> {
-    let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
-    statement.query_row((), |row| {
-        let (busy, frames, copied): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(busy == 0 && frames == copied)
-    })
 }
 
 fn key(position: Position) -> (i64, i64) {
@@ -299,5 +280,15 @@ enum Failure {
     #[error(transparent)]
     Decode(#[from] crate::DecodeError),
     #[error(transparent)]
-    Type(#[from] rusqlite::types::FromSqlError),
+    NotStored(#[from] NotStored),
+}
+
+impl Failure {
+    fn is_full_disk(&self) -> bool {
+        matches!(self, Failure::Sqlite(error) if is_full_disk(error))
+    }
+}
+
+fn is_full_disk(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }

@@ -1,0 +1,216 @@
+//! [`Reclaimer`]: removes what purged and deleted queues left behind, and gives the space back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use formiga_engine::queue::BodyId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::checkpoint::Checkpoints;
+use super::integer;
+use crate::space::Space;
+use crate::{DecodeError, records};
+
+/// Works in slices between the writer's groups.
+///
+/// Its transactions are not synced: what they remove is in nobody's use, so after a power cut they
+/// are simply done again, and the next group's sync covers them as well.
+pub(super) struct Reclaimer {
+    /// Whether there may be leftovers.
+    leftovers: bool,
+    /// Whether the free pages are being given back.
+    shrinking: bool,
+    /// Whether something was written since the free pages were last counted, and when they are
+    /// counted again in that case.
+    written: bool,
+    look_at: Instant,
+    space: Arc<Space>,
+    synchronous: &'static str,
+}
+
+/// How long a slice may take: nobody waits longer for it.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// How many messages are removed before the time is looked at, and how many pages given back.
+const STEP_MESSAGES: u64 = 64;
+const STEP_PAGES: u64 = 16;
+
+/// How often the free pages are counted.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Free pages are kept for reuse while they are fewer than this (16 MiB), or than this part of the
+/// database: giving back and taking again would cost more than it brings.
+const FREE_PAGES_KEPT: u64 = 4096;
+const FREE_PART_KEPT: u64 = 4;
+
+/// About what a slice adds to the WAL.
+const SLICE_BYTES: usize = 512 * 1024;
+
+impl Reclaimer {
+    pub(super) fn new(space: Arc<Space>, synchronous: &'static str) -> Reclaimer {
+        Reclaimer {
+            leftovers: true,
+            shrinking: false,
+            written: true,
+            look_at: Instant::now(),
+            space,
+            synchronous,
+        }
+    }
+
+    /// Something was written, which may have freed pages.
+    pub(super) fn note_written(&mut self) {
+        self.written = true;
+    }
+
+    /// There is something new to remove.
+    pub(super) fn wake(&mut self) {
+        self.leftovers = true;
+    }
+
+    /// Does a slice of work if there is any. Tells when to be called again, if nothing else comes
+    /// up by then.
+    pub(super) fn work(
+        &mut self,
+        connection: &Connection,
+        checkpoints: &mut Checkpoints,
+    ) -> Option<Duration> {
+        match self.slice(connection) {
+            Ok(false) => {}
+            Ok(true) => {
+                checkpoints.note_written(SLICE_BYTES);
+                if self.has_work() {
+                    return Some(Duration::ZERO);
+                }
+                // The file gets shorter when the WAL is copied.
+                checkpoints.ask();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "space could not be reclaimed; it will be tried again");
+                if !connection.is_autocommit() {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+                return Some(LOOK_INTERVAL);
+            }
+        }
+        self.written.then(|| self.look_at.saturating_duration_since(Instant::now()))
+    }
+
+    fn has_work(&self) -> bool {
+        self.leftovers || self.shrinking
+    }
+
+    /// Returns whether anything was done.
+    fn slice(&mut self, connection: &Connection) -> Result<bool, Failure> {
+        if !self.has_work() && self.written && Instant::now() >= self.look_at {
+            self.written = false;
+            self.look_at = Instant::now() + LOOK_INTERVAL;
+            self.shrinking = self.wastes_space(connection)?;
+        }
+        if !self.has_work() {
+            return Ok(false);
+        }
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let worked = self.transaction(connection);
+        connection.pragma_update(None, "synchronous", self.synchronous)?;
+        worked.map(|()| true)
+    }
+
+    /// Whether so many pages are free that they are worth giving back. On a full disk all are.
+    fn wastes_space(&self, connection: &Connection) -> Result<bool, Failure> {
+        let (free, all) = (pages(connection, "freelist_count")?, pages(connection, "page_count")?);
+        let many = free > FREE_PAGES_KEPT && free > all / FREE_PART_KEPT;
+        Ok(many || (free > 0 && self.space.full().is_some()))
+    }
+
+    fn transaction(&mut self, connection: &Connection) -> Result<(), Failure> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        let end = Instant::now() + SLICE;
+        while Instant::now() < end {
+            if self.leftovers {
+                self.leftovers = remove_some(connection)?;
+                // What was removed is what there is to give back.
+                self.shrinking = !self.leftovers && self.wastes_space(connection)?;
+            } else if self.shrinking {
+                self.shrinking = give_back(connection)?;
+            } else {
+                break;
+            }
+        }
+        connection.prepare_cached("COMMIT")?.execute(())?;
+        Ok(())
+    }
+}
+
+/// Removes some messages of one generation. Tells whether there may be more of any.
+fn remove_some(connection: &Connection) -> Result<bool, Failure> {
+    let mut select = connection.prepare_cached("SELECT queue FROM leftover LIMIT 1")?;
+    let Some(queue) = select.query_row((), |row| row.get::<_, i64>(0)).optional()? else {
+        return Ok(false);
+    };
+    let (mut bodies, last) = oldest(connection, queue)?;
+    let Some((available_at, sequence)) = last else {
+        connection.prepare_cached("DELETE FROM leftover WHERE queue = ?1")?.execute([queue])?;
+        return Ok(true);
+    };
+    for table in ["message", "receive"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE queue = ?1 AND (available_at, sequence) <= (?2, ?3)"
+        );
+        connection.prepare_cached(&sql)?.execute([queue, available_at, sequence])?;
+    }
+    bodies.sort_unstable();
+    let mut delete =
+        connection.prepare_cached("DELETE FROM content WHERE body BETWEEN ?1 AND ?2")?;
+    for run in bodies.chunk_by(|one, next| one.0 + 1 == next.0) {
+        // Every id of the run is one of these messages', so the range holds nobody else's.
+        let (first, last) = (run[0], run[run.len() - 1]);
+        delete.execute([integer(first.0), integer(last.0)])?;
+    }
+    Ok(true)
+}
+
+/// The bodies of a generation's oldest messages, and the key of the last of them.
+#[expect(clippy::type_complexity, reason = "used once, just above")]
+fn oldest(
+    connection: &Connection,
+    queue: i64,
+) -> Result<(Vec<BodyId>, Option<(i64, i64)>), Failure> {
+    let mut select = connection.prepare_cached(
+        "SELECT available_at, sequence, message FROM message WHERE queue = ?1
+         ORDER BY available_at, sequence LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![queue, integer(STEP_MESSAGES)])?;
+    let (mut bodies, mut last) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        let position = super::reader::position(row)?;
+        let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        bodies.push(records::decode_message(position, bytes, None)?.body);
+        last = Some((row.get(0)?, row.get(1)?));
+    }
+    Ok((bodies, last))
+}
+
+/// Gives some free pages back to the file system. Tells whether there are more.
+fn give_back(connection: &Connection) -> Result<bool, Failure> {
+    let sql = format!("PRAGMA incremental_vacuum({STEP_PAGES})");
+    let mut vacuum = connection.prepare_cached(&sql)?;
+    // Each step frees one page.
+    let mut steps = vacuum.query(())?;
+    while steps.next()?.is_some() {}
+    Ok(pages(connection, "freelist_count")? > 0)
+}
+
+fn pages(connection: &Connection, pragma: &str) -> Result<u64, Failure> {
+    let mut statement = connection.prepare_cached(&format!("PRAGMA {pragma}"))?;
+    let count: i64 = statement.query_row((), |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
