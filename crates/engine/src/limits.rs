@@ -25,6 +25,11 @@ pub const MESSAGE_ATTRIBUTES_MAX: usize = 10;
 /// "The message attribute name can be up to 256 characters long"; the data type likewise.
 pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
 
+/// The longest `AWSTraceHeader`, in bytes. SQS names no limit and does not count trace headers
+/// towards the message size, but a header of X-Ray has some 100 bytes, and what is not counted must
+/// not be large.
+pub const TRACE_HEADER_BYTES_MAX: usize = 2048;
+
 /// "The maximum length of MessageGroupId is 128 characters"; deduplication ids likewise.
 pub const MESSAGE_GROUP_ID_CHARACTERS_MAX: usize = 128;
 

@@ -39,15 +39,20 @@ async fn advance_clock(
         return Err(error::invalid("Seconds", seconds, "The clock only moves ahead."));
     };
     let by = Duration::from_millis(total.unsigned_abs());
-    let ahead = gateway.clock.advance(by);
+    // One at a time. It is stored first: a crash in between leaves a clock that is ahead of its
+    // messages, never one behind them.
+    let _alone = gateway.clock_moves.lock().await;
+    let ahead = gateway.clock.ahead().saturating_add(by);
     let millis = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
     let change = Change::Setting(CLOCK_AHEAD, millis.to_be_bytes().to_vec());
-    let now = gateway.clock.now();
-    let written = gateway.store.append(gateway.epoch, Append::new(now, change)).await;
+    let append = Append::new(gateway.clock.now(), change);
+    let written = gateway.store.append(gateway.epoch, append).await;
     written.map_err(|error| {
         tracing::error!(%error, "the clock's advance could not be stored");
         ApiError::new(ErrorKind::InternalFailure, "The clock's advance could not be stored.")
     })?;
+    gateway.clock.advance(by);
+    let now = gateway.clock.now();
     tracing::info!(ahead_milliseconds = millis, "the clock was moved ahead");
     Ok(AdvanceClockOutput { now_milliseconds: i64::try_from(now.as_millis()).unwrap_or(i64::MAX) })
 }

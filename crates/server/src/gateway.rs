@@ -39,6 +39,8 @@ pub(crate) struct Gateway {
     /// The host that callers without a `Host` header are taken to have named.
     pub(crate) own_host: String,
     pub(crate) epoch: formiga_store::Epoch,
+    /// Held while the clock is moved ahead.
+    pub(crate) clock_moves: tokio::sync::Mutex<()>,
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) under_way: AtomicUsize,

@@ -135,6 +135,7 @@ impl Server {
             body_timeout: BODY_TIMEOUT,
             own_host: address.to_string(),
             epoch,
+            clock_moves: tokio::sync::Mutex::default(),
             stopping: stopping.clone(),
             under_way: AtomicUsize::new(0),
         });
@@ -200,7 +201,8 @@ async fn start_clock(
             "the clock is ahead, as Formiga.AdvanceClock was told: these are a test's data"
         );
     }
-    let clock = SystemClock::new(ahead);
+    let written = Some(acquired.latest).filter(|latest| *latest > Timestamp::EPOCH);
+    let clock = SystemClock::new(ahead, written);
     let behind = acquired.latest.since(clock.now());
     if behind > CLOCK_BEHIND_MAX {
         if !config.accept_clock {

@@ -923,3 +923,22 @@ async fn a_data_directory_is_free_again_when_its_server_has_stopped() {
     let answer = connection.call("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": "q" })).await;
     assert_eq!(messages(&answer.ok()).len(), 1);
 }
+
+#[tokio::test]
+async fn a_trace_header_is_short() {
+    let scene = Scene::memory().await;
+    let send = async |header: String| {
+        let attribute = json!({ "DataType": "String", "StringValue": header });
+        let attributes = json!({ "AWSTraceHeader": attribute });
+        let input = json!({ "MessageBody": "x", "MessageSystemAttributes": attributes });
+        scene.on_queue("SendMessage", input).await
+    };
+    assert_eq!(send("x".repeat(2048)).await.status, 200);
+    let refusal = send("x".repeat(2049)).await.refusal();
+    assert!(refusal.ends_with("must be shorter than 2048 bytes."), "{refusal}");
+    let input = json!({ "QueueUrl": scene.url, "MessageBody": "from a proxy" }).to_string();
+    let header = "x".repeat(2049);
+    let headers = [("X-Amzn-Trace-Id", header.as_str())];
+    let mut connection = scene.connect().await;
+    assert_eq!(connection.post("AmazonSQS.SendMessage", &headers, input).await.status, 200);
+}

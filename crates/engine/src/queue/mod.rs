@@ -292,18 +292,16 @@ impl Queue {
         self.latest
     }
 
-    /// The next moment at which something could change without a command: with `waiters`, a
-    /// message may become visible; in any case, messages may be due for removal. What could be
+    /// The next moment at which a message may become visible without a command. What could be
     /// received by now and was not, since too much is in flight, waits for something to return.
-    pub fn next_deadline(&self, waiters: bool) -> Option<Timestamp> {
+    pub fn next_visible(&self) -> Option<Timestamp> {
         let delay_end = self.window.waiting_after(self.latest).next();
         let visible = [
             self.window.next_return(),
             delay_end.map(|message| message.position.available_at),
             self.window.frontier().map(|frontier| frontier.available_at),
         ];
-        let visible = visible.into_iter().flatten().filter(|at| waiters && *at > self.latest);
-        visible.chain(self.expiry_due).min()
+        visible.into_iter().flatten().filter(|at| *at > self.latest).min()
     }
 
     /// When the next message in flight becomes visible again.
@@ -311,9 +309,9 @@ impl Queue {
         self.window.next_return()
     }
 
-    /// Whether [`Command::RemoveExpired`] may have something to do at `now`.
-    pub fn expiry_is_due(&self, now: Timestamp) -> bool {
-        self.expiry_due.is_some_and(|due| due <= now)
+    /// From when on [`Command::RemoveExpired`] may have something to do.
+    pub fn expiry_due(&self) -> Option<Timestamp> {
+        self.expiry_due
     }
 
     /// What the queue's records add up to.

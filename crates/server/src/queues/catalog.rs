@@ -13,6 +13,7 @@ use formiga_engine::time::Timestamp;
 use formiga_store::{Append, AppendError, Change};
 use tokio::sync::{mpsc, oneshot};
 
+use super::expiry::Note;
 use super::{Directory, Queue, Unanswered};
 
 /// What the catalog answers: a result, the caller's mistake, or a fault.
@@ -110,7 +111,7 @@ async fn delete(
     queue: &Queue,
     record: CatalogRecord,
 ) -> Result<(), Unanswered> {
-    let key = record.entry().key.clone();
+    let (key, id) = (record.entry().key.clone(), record.entry().id);
     queue.deleted.store(true, Ordering::Release);
     queue.end_task();
     // Held until the deletion is decided: a task that was starting finds it then.
@@ -120,6 +121,7 @@ async fn delete(
         return Err(error);
     }
     directory.queues.write().expect("no one panics with the lock").remove(&key);
+    let _ = directory.shared.notes.send(Note::Deleted(id));
     Ok(())
 }
 

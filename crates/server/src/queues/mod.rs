@@ -3,6 +3,7 @@
 
 mod catalog;
 mod contents;
+mod expiry;
 mod pending;
 mod task;
 mod waiters;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     /// Turns true when the server stops: long polls end, no new ones begin.
     pub(crate) stopping: watch::Receiver<bool>,
     next_body: AtomicU64,
+    /// Who is told of queues whose tasks have ended. Short: one note for each.
+    notes: mpsc::UnboundedSender<expiry::Note>,
 }
 
 /// Every queue that exists.
@@ -101,6 +104,7 @@ impl Directory {
     /// Starts the catalog's task and knows every queue; no queue's task runs yet.
     pub(crate) fn start(parts: DirectoryParts) -> Arc<Directory> {
         let acquired = parts.acquired;
+        let (notes, noted) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             store: parts.store,
             clock: parts.clock,
@@ -109,6 +113,7 @@ impl Directory {
             contents: Arc::new(ContentBudget::new(parts.content_cache_bytes)),
             stopping: parts.stopping,
             next_body: AtomicU64::new(acquired.next_body.0),
+            notes,
         });
         let catalog = Catalog::restore(acquired.catalog, acquired.next_queue)
             .with_recent_delete_check(parts.recent_delete_check);
@@ -121,6 +126,7 @@ impl Directory {
             shared,
         });
         tokio::spawn(catalog::run(Arc::downgrade(&directory), catalog, inbox));
+        tokio::spawn(expiry::run(Arc::downgrade(&directory), noted));
         directory
     }
 
@@ -196,14 +202,17 @@ impl Directory {
 
     /// Ends every task after its work is durable.
     pub(crate) async fn stop(&self) {
-        let queues: Vec<_> =
-            self.queues.read().expect("no one panics with the lock").values().cloned().collect();
+        let queues = self.all();
         for queue in &queues {
             queue.end_task();
         }
         for queue in &queues {
             drop(queue.ownership.lock().await);
         }
+    }
+
+    fn all(&self) -> Vec<Arc<Queue>> {
+        self.queues.read().expect("no one panics with the lock").values().cloned().collect()
     }
 
     fn handle(&self, queue: Arc<Queue>) -> QueueHandle {

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::unanswered;
 use super::contents::Contents;
+use super::expiry::Note;
 use super::pending::{Pending, ReplyTo};
 use super::waiters::Waiters;
 use super::{Outcome, Shared, Unanswered};
@@ -121,6 +122,9 @@ impl QueueTask {
             refuse_all(&mut inbox, &failure.to_string()).await;
         } else {
             task.known_as.owned.store(false, Ordering::Release);
+        }
+        if let Some(due) = task.queue.expiry_due() {
+            let _ = task.shared.notes.send(Note::Idle { due, queue: task.known_as });
         }
     }
 
@@ -304,7 +308,7 @@ impl QueueTask {
         while let Some(request) = self.waiters.pop_overdue(now) {
             self.reply(request.reply_to, Reply::Received(Vec::new()), Vec::new());
         }
-        if self.queue.expiry_is_due(now) {
+        if self.expiry_due().is_some_and(|due| due <= now) {
             let (reply, records) = self.apply(now, &Command::RemoveExpired).await?;
             self.keep_contents(&reply, &records);
             self.pending.push_records(records);
@@ -333,9 +337,14 @@ impl QueueTask {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        let waiting = !self.waiters.is_empty();
-        let due = [self.queue.next_deadline(waiting), self.waiters.next_deadline(), self.idle_at()];
+        let next_visible = self.queue.next_visible().filter(|_| !self.waiters.is_empty());
+        let due = [next_visible, self.waiters.next_deadline(), self.expiry_due(), self.idle_at()];
         due.into_iter().flatten().min()
+    }
+
+    /// When expired messages may be removed.
+    fn expiry_due(&self) -> Option<Timestamp> {
+        self.queue.expiry_due().map(|due| due.max(self.shared.clock.reclaim_from()))
     }
 }
 

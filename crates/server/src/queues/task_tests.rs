@@ -1,8 +1,9 @@
 //! What the task promises, with a clock moved by hand and a store whose appends are held back.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use formiga_engine::catalog::CatalogChange;
 use formiga_engine::message::{MessageAttributes, MessageContent, md5};
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
@@ -20,6 +21,7 @@ use crate::queues::{Directory, DirectoryParts, NewQueue, QueueHandle};
 struct ManualClock {
     now: watch::Sender<Timestamp>,
     sleeps: AtomicUsize,
+    reclaim_from: Mutex<Timestamp>,
 }
 
 impl Clock for ManualClock {
@@ -36,9 +38,16 @@ impl Clock for ManualClock {
         })
     }
 
-    fn advance(&self, by: Duration) -> Duration {
+    fn ahead(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now = *now + by);
-        by
+    }
+
+    fn reclaim_from(&self) -> Timestamp {
+        *self.reclaim_from.lock().unwrap()
     }
 }
 
@@ -47,7 +56,7 @@ struct Scene {
     store: Arc<HeldStore>,
     queue: QueueHandle,
     _stop: watch::Sender<bool>,
-    _directory: Arc<Directory>,
+    directory: Arc<Directory>,
 }
 
 /// A store that keeps everything in memory and tells so only when it is let.
@@ -56,6 +65,7 @@ struct HeldStore {
     memory: MemoryStore,
     /// `None`: tickets complete at once.
     held: Mutex<Option<Vec<HeldTicket>>>,
+    refuses: AtomicBool,
 }
 
 type HeldTicket = oneshot::Sender<Result<(), AppendError>>;
@@ -63,6 +73,11 @@ type HeldTicket = oneshot::Sender<Result<(), AppendError>>;
 impl HeldStore {
     fn hold(&self) {
         *self.held.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// Rejects the next append without applying it.
+    fn refuse_next(&self) {
+        self.refuses.store(true, Ordering::Relaxed);
     }
 
     fn held(&self) -> usize {
@@ -82,6 +97,9 @@ impl Store for HeldStore {
     }
 
     fn append(&self, epoch: Epoch, append: Append) -> Ticket {
+        if self.refuses.swap(false, Ordering::Relaxed) {
+            return Ticket::known(Err(AppendError::Rejected("full".to_owned())));
+        }
         let ticket = self.memory.append(epoch, append);
         match &mut *self.held.lock().unwrap() {
             None => ticket,
@@ -135,11 +153,16 @@ impl Store for HeldStore {
 }
 
 async fn scene(limits: QueueLimits) -> Scene {
+    scene_on(Arc::default(), limits).await
+}
+
+/// A server on what the store keeps.
+async fn scene_on(store: Arc<HeldStore>, limits: QueueLimits) -> Scene {
     let clock = Arc::new(ManualClock {
         now: watch::Sender::new(Timestamp::from_millis(1_700_000_000_000)),
         sleeps: AtomicUsize::new(0),
+        reclaim_from: Mutex::default(),
     });
-    let store = Arc::new(HeldStore::default());
     let acquired = store.acquire().await.unwrap();
     let (stop, stopping) = watch::channel(false);
     let directory = Directory::start(DirectoryParts {
@@ -160,10 +183,22 @@ async fn scene(limits: QueueLimits) -> Scene {
     let new = NewQueue { key: key.clone(), attributes: Vec::new(), tags: Default::default() };
     directory.create(new).await.unwrap().unwrap();
     let queue = directory.find(&key).unwrap();
-    Scene { clock, store, queue, _stop: stop, _directory: directory }
+    Scene { clock, store, queue, _stop: stop, directory }
 }
 
 impl Scene {
+    fn is_running(&self) -> bool {
+        let inbox = self.queue.queue.inbox.lock().unwrap();
+        inbox.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// How many messages the store keeps.
+    async fn stored(&self) -> usize {
+        let generation = self.queue.entry().generation;
+        let page = self.store.memory.page(generation, Position::FIRST, 1000).await.unwrap();
+        page.messages.len()
+    }
+
     async fn send(&self, count: u64) {
         self.try_send(count).await.unwrap();
     }
@@ -252,12 +287,10 @@ async fn a_long_poll_over_the_in_flight_limit_does_not_keep_the_task_busy() {
 async fn a_task_that_nobody_uses_ends_and_the_queue_goes_on() {
     let scene = scene(QueueLimits::default()).await;
     scene.send(1).await;
-    let running =
-        || scene.queue.queue.inbox.lock().unwrap().as_ref().is_some_and(|s| !s.is_closed());
-    assert!(running());
+    assert!(scene.is_running());
     scene.clock.advance(IDLE_MAX);
     scene.settle().await;
-    assert!(!running());
+    assert!(!scene.is_running());
     assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
 }
 
@@ -351,4 +384,97 @@ async fn a_backlog_is_read_only_when_everything_before_is_durable() {
         };
         assert_eq!(send.await, Ok(()));
     }
+}
+
+#[tokio::test]
+async fn expired_messages_are_removed_by_and_by_but_not_while_the_clock_is_doubted() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(3).await;
+    let four_days = Duration::from_secs(345_600);
+    let expired_at = scene.clock.now() + four_days;
+    let hour = Duration::from_secs(3600);
+    *scene.clock.reclaim_from.lock().unwrap() = expired_at + hour;
+    scene.clock.advance(four_days);
+    assert_eq!(scene.receive(1, Duration::ZERO).await, 0, "hidden at once");
+    scene.clock.advance(hour / 2);
+    scene.settle().await;
+    assert_eq!(scene.stored().await, 3);
+    scene.clock.advance(hour / 2);
+    scene.settle().await;
+    assert_eq!(scene.stored().await, 0);
+}
+
+#[tokio::test]
+async fn expired_messages_of_a_queue_that_nobody_uses_are_removed() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(3).await;
+    scene.clock.advance(IDLE_MAX);
+    scene.settle().await;
+    assert!(!scene.is_running());
+    scene.clock.advance(Duration::from_secs(345_600));
+    scene.settle().await;
+    assert_eq!(scene.stored().await, 0);
+}
+
+#[tokio::test]
+async fn expired_messages_of_an_earlier_run_are_removed() {
+    let first = scene(QueueLimits::default()).await;
+    first.send(3).await;
+    let second = scene_on(first.store.clone(), QueueLimits::default()).await;
+    second.clock.advance(Duration::from_secs(345_600));
+    second.settle().await;
+    assert_eq!(second.stored().await, 0);
+}
+
+#[tokio::test]
+async fn a_task_after_one_that_panicked_waits_for_what_was_under_way() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    scene.clock.advance(IDLE_MAX);
+    scene.settle().await;
+    assert!(!scene.is_running());
+    // As a task leaves it that ends without settling its appends.
+    scene.queue.queue.owned.store(true, Ordering::Release);
+    scene.store.hold();
+    let receive = scene.receive(1, Duration::ZERO);
+    tokio::pin!(receive);
+    scene.settle_while_unanswered(&mut receive).await;
+    assert_eq!(scene.store.held(), 1, "an append of its own, behind those under way");
+    scene.store.complete(Ok(()));
+    scene.settle_while_unanswered(&mut receive).await;
+    scene.store.complete(Ok(()));
+    assert_eq!(receive.await, 1);
+}
+
+#[tokio::test]
+async fn a_change_comes_after_what_was_applied_before_it() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.store.hold();
+    let send = scene.try_send(1);
+    tokio::pin!(send);
+    scene.settle_while_unanswered(&mut send).await;
+    let purge = scene.directory.change(scene.queue.entry().key.clone(), CatalogChange::Purge);
+    tokio::pin!(purge);
+    scene.settle_while_unanswered(&mut purge).await;
+    assert_eq!(scene.store.held(), 1, "the purge waits for the send");
+    scene.store.complete(Ok(()));
+    assert_eq!(send.await, Ok(()));
+    scene.settle_while_unanswered(&mut purge).await;
+    assert_eq!(scene.store.held(), 1);
+    scene.store.complete(Ok(()));
+    assert_eq!(purge.await.unwrap(), Ok(()));
+    assert_eq!(scene.receive(1, Duration::ZERO).await, 0);
+}
+
+#[tokio::test]
+async fn a_change_that_is_rejected_changes_nothing() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    scene.store.refuse_next();
+    let change = CatalogChange::Purge;
+    let changed = scene.directory.change(scene.queue.entry().key.clone(), change).await;
+    assert!(matches!(changed, Err(Unanswered::Unavailable(_))));
+    assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
+    let again = scene.directory.change(scene.queue.entry().key.clone(), CatalogChange::Purge);
+    assert_eq!(again.await.unwrap(), Ok(()), "the interval counts from purges that happened");
 }

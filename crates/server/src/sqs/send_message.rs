@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
-use formiga_engine::limits::{DELAY_SECONDS, MESSAGE_GROUP_ID_CHARACTERS_MAX};
+use formiga_engine::limits::{
+    DELAY_SECONDS, MESSAGE_GROUP_ID_CHARACTERS_MAX, TRACE_HEADER_BYTES_MAX,
+};
 use formiga_engine::message::{
     self, ILLEGAL_CHARACTERS, MessageAttributes, MessageContent, UncheckedAttribute,
 };
@@ -96,11 +98,17 @@ pub(super) fn to_message(
         body_md5: message::md5(body.as_bytes()),
         body,
         attributes,
-        trace_header: trace_header.or_else(|| ctx.trace_header.clone()),
+        trace_header: trace_header.or_else(|| trace_header_of_request(ctx)),
         group_id,
         sender_id: ctx.caller.account.to_string(),
     };
     Ok(NewMessage { content: Arc::new(content), body: ctx.queues.next_body(), delay })
+}
+
+/// The `X-Amzn-Trace-Id` header becomes the message's trace header. One that is too long is left
+/// out: a proxy may have added it, which is no reason to refuse the message.
+fn trace_header_of_request(ctx: &Context) -> Option<String> {
+    ctx.trace_header.clone().filter(|header| header.len() <= TRACE_HEADER_BYTES_MAX)
 }
 
 fn to_output(sent: &MessageContent) -> SendMessageOutput {
@@ -193,6 +201,11 @@ fn parse_system_attributes(
             }
             Some(text) if message::illegal_character(&text).is_some() => {
                 return invalid(ILLEGAL_CHARACTERS.to_owned());
+            }
+            Some(text) if text.len() > TRACE_HEADER_BYTES_MAX => {
+                return invalid(format!(
+                    "Message (system) attribute '{name}' must be shorter than {TRACE_HEADER_BYTES_MAX} bytes."
+                ));
             }
             Some(text) => trace_header = Some(text),
             None => {
