@@ -12,6 +12,7 @@ mod formiga;
 mod gateway;
 mod hex;
 mod http;
+pub mod offline;
 mod queue_url;
 mod queues;
 mod random;

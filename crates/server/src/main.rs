@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
 use formiga_server::Server;
 use formiga_server::config::{Config, LogFormat, StoreKind, flags_of_file};
+use formiga_server::offline::{self, BackupArgs, CheckArgs};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +24,8 @@ struct Cli {
 enum CliCommand {
     /// Run the server (the default).
     Serve(Box<Config>),
+    Check(CheckArgs),
+    Backup(BackupArgs),
     /// Measure an SQS endpoint.
     Bench(BenchArgs),
 }
@@ -30,6 +33,8 @@ enum CliCommand {
 fn main() -> ExitCode {
     let outcome = match parse(std::env::args_os().collect()) {
         Ok(CliCommand::Serve(config)) => serve(&config),
+        Ok(CliCommand::Check(arguments)) => offline::check(&arguments),
+        Ok(CliCommand::Backup(arguments)) => offline::backup(&arguments),
         Ok(CliCommand::Bench(arguments)) => match formiga_bench::run(&arguments) {
             Ok(report) => {
                 formiga_bench::print(&report, arguments.json);
@@ -64,7 +69,7 @@ fn parse(mut arguments: Vec<OsString>) -> Result<CliCommand, String> {
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     let path = match &cli.command {
         CliCommand::Serve(config) => config.config.clone(),
-        CliCommand::Bench(_) => None,
+        CliCommand::Check(_) | CliCommand::Backup(_) | CliCommand::Bench(_) => None,
     };
     let Some(path) = path else { return Ok(cli.command) };
     let text =

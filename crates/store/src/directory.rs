@@ -56,11 +56,24 @@ pub(crate) struct DataDirectory {
 impl DataDirectory {
     /// Creates the directory if it is missing, locks it, and checks its format.
     pub(crate) fn open(path: &Path) -> Result<DataDirectory, OpenError> {
+        let io = |source| OpenError::Io { path: path.to_owned(), source };
+        create_durably(path).map_err(io)?;
+        DataDirectory::lock(path)
+    }
+
+    /// Locks a directory that is there, and checks its format.
+    pub(crate) fn open_existing(path: &Path) -> Result<DataDirectory, OpenError> {
+        let format = path.join("format");
+        let missing = |source| OpenError::Io { path: format.clone(), source };
+        fs::metadata(&format).map_err(missing)?;
+        DataDirectory::lock(path)
+    }
+
+    fn lock(path: &Path) -> Result<DataDirectory, OpenError> {
         let io = |at: &Path| {
             let at = at.to_owned();
             move |source| OpenError::Io { path: at, source }
         };
-        create_durably(path).map_err(io(path))?;
         let lock_path = path.join("lock");
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
@@ -119,6 +132,26 @@ impl DataDirectory {
         let io = |source| OpenError::Io { path: self.path.clone(), source };
         File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(io)
     }
+}
+
+/// Makes the directory `path` one of this format, whose database is `copy`. Returns the size of
+/// the database in bytes.
+pub(crate) fn finish_copy(path: &Path, copy: &Path) -> io::Result<u64> {
+    let file = File::open(copy)?;
+    file.sync_all()?;
+    fs::rename(copy, path.join("formiga.db"))?;
+    write_format(path, &path.join("format"))?;
+    create_durably(path)?;
+    Ok(file.metadata()?.len())
+}
+
+/// The database of a directory of a known format, which a server may be using.
+pub(crate) fn database_of(path: &Path) -> Result<PathBuf, OpenError> {
+    let format_path = path.join("format");
+    let text = fs::read_to_string(&format_path);
+    let text = text.map_err(|source| OpenError::Io { path: format_path.clone(), source })?;
+    check_format(path, &format_path, &text)?;
+    Ok(path.join("formiga.db"))
 }
 
 fn check_format(path: &Path, format_path: &Path, text: &str) -> Result<(), OpenError> {

@@ -17,6 +17,8 @@
 //! - **Honest**: a failure says whether the append certainly did not happen ([`AppendError::Rejected`],
 //!   [`AppendError::Fenced`]) or whether nobody knows ([`AppendError::Unknown`]).
 
+mod backup;
+mod check;
 mod commit;
 mod directory;
 mod memory;
@@ -37,6 +39,8 @@ use formiga_engine::queue::{BodyId, Page, Position, Record, Snapshot, StoredMess
 use formiga_engine::time::Timestamp;
 use tokio::sync::oneshot;
 
+pub use backup::{BackupError, BackupProgress, backup};
+pub use check::{CheckProgress, CheckReport, PROBLEMS_MAX, check};
 pub use directory::OpenError;
 pub use memory::MemoryStore;
 pub use records::DecodeError;

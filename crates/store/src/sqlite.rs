@@ -23,6 +23,7 @@ use crate::space::Space;
 use crate::{Acquired, Append, Durability, Epoch, OpenError, ReadError, Reading, Store, Ticket};
 use checkpoint::Checkpoints;
 use reader::Reader;
+pub(crate) use reader::position;
 use reclaim::Reclaimer;
 use writer::Writer;
 
@@ -267,6 +268,6 @@ COMMIT;
 ";
 
 /// SQLite's integers are signed; what does not fit lies behind everything that does.
-fn integer(value: u64) -> i64 {
+pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

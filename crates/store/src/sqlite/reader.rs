@@ -181,7 +181,7 @@ fn message(row: &Row<'_>) -> Outcome<StoredMessage> {
 }
 
 /// The position in the first two columns.
-pub(super) fn position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
+pub(crate) fn position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
     let (available_at, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
     Ok(Position {
         available_at: Timestamp::from_millis(available_at.unsigned_abs()),

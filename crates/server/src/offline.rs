@@ -1,0 +1,140 @@
+//! `formiga check` and `formiga backup`: what an operator does with a data directory.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use formiga_store::{BackupProgress, CheckProgress};
+use serde_json::json;
+
+/// Verify a data directory that no server is using: that the database is sound, that every message
+/// has its content and that content its MD5, and that the counters add up. Nothing is changed.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The data directory.
+    #[arg(long, env = "FORMIGA_DATA_DIR", default_value = "./formiga-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Copy a data directory, also while a server is using it. The copy is consistent: it holds
+/// everything that was acknowledged before the command began, and is a data directory itself.
+#[derive(Args, Clone, Debug)]
+pub struct BackupArgs {
+    /// The data directory.
+    #[arg(long, env = "FORMIGA_DATA_DIR", default_value = "./formiga-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Where the copy goes: a directory that does not exist yet, or is empty.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Checks, and prints what was found. An error, in a sentence, if the directory could not be
+/// checked or is not sound.
+pub fn check(arguments: &CheckArgs) -> Result<(), String> {
+    let mut line = ProgressLine::new();
+    let report = formiga_store::check(&arguments.data_dir, |CheckProgress { step, done, all }| {
+        line.show(|| match all {
+            Some(all) if all > 0 => format!("checking {step}: {} %", 100 * done / all),
+            _ => format!("checking {step}"),
+        });
+    });
+    line.clear();
+    let report = report.map_err(|error| error.to_string())?;
+    if arguments.json {
+        let document = json!({
+            "sound": report.problem_count == 0,
+            "queues": report.queues,
+            "messages": report.messages,
+            "leftBehind": report.left_behind,
+            "problemCount": report.problem_count,
+            "problems": report.problems,
+        });
+        print(&document.to_string());
+    } else {
+        for problem in &report.problems {
+            print(problem);
+        }
+        let hidden = report.problem_count - report.problems.len() as u64;
+        if hidden > 0 {
+            print(&format!("... and {hidden} more"));
+        }
+        print(&format!("{} queues and {} messages were read", report.queues, report.messages));
+        if report.left_behind > 0 {
+            print(&format!(
+                "{} messages of purged or deleted queues are still to be removed",
+                report.left_behind
+            ));
+        }
+    }
+    let directory = arguments.data_dir.display();
+    match report.problem_count {
+        0 if arguments.json => Ok(()),
+        0 => {
+            print(&format!("{directory} is sound"));
+            Ok(())
+        }
+        count => Err(format!("{directory} is not sound: {count} problems")),
+    }
+}
+
+/// Copies, and prints what was done.
+pub fn backup(arguments: &BackupArgs) -> Result<(), String> {
+    let mut line = ProgressLine::new();
+    let done = formiga_store::backup(&arguments.data_dir, &arguments.to, {
+        move |BackupProgress { written, all }| {
+            line.show(|| format!("copied {} of about {} MiB", written >> 20, all >> 20));
+        }
+    });
+    ProgressLine::new().clear();
+    let done = done.map_err(|error| error.to_string())?;
+    let to = arguments.to.display();
+    if arguments.json {
+        print(&json!({ "to": arguments.to, "bytes": done.written }).to_string());
+    } else {
+        print(&format!("{} bytes were copied to {to}", done.written));
+    }
+    Ok(())
+}
+
+/// A line on the terminal that tells how far a long work is. Where nobody watches it says nothing.
+struct ProgressLine {
+    watched: bool,
+    shown: Option<Instant>,
+}
+
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+impl ProgressLine {
+    fn new() -> ProgressLine {
+        ProgressLine { watched: std::io::stderr().is_terminal(), shown: None }
+    }
+
+    fn show(&mut self, text: impl FnOnce() -> String) {
+        let recently = self.shown.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL);
+        if self.watched && !recently {
+            self.shown = Some(Instant::now());
+            let _ = write!(std::io::stderr(), "\r\x1b[K{}", text());
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.watched {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Nobody may be reading; that is no reason to fail.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,100 @@
+//! `formiga check` and `formiga backup`, as an operator runs them.
+
+mod common {
+    pub(crate) mod http;
+    pub(crate) mod scene;
+}
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use common::scene::Scene;
+
+fn formiga(arguments: &[&str], directories: &[(&str, &Path)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_formiga"));
+    command.args(arguments).env_remove("FORMIGA_DATA_DIR");
+    for (flag, path) in directories {
+        command.arg(flag).arg(path);
+    }
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_running_servers_data_is_copied_checked_and_served() {
+    let scene = Scene::durable().await;
+    for number in 0..100 {
+        scene.send(&number.to_string()).await;
+    }
+    let received = scene.receive_with(json!({ "VisibilityTimeout": 0 })).await.remove(0).handle;
+    let (server, mut config, directory) = scene.into_parts();
+    let directory = directory.unwrap();
+    let copy = directory.path().join("copy");
+    let copied = formiga(&["backup"], &[("--data-dir", &config.data_dir), ("--to", &copy)]);
+    assert!(copied.status.success(), "{}", text(&copied.stderr));
+    let in_use = formiga(&["check"], &[("--data-dir", &config.data_dir)]);
+    assert!(text(&in_use.stderr).contains("is in use by another Formiga server"));
+    assert_eq!(in_use.status.code(), Some(1));
+    server.stop().await;
+
+    let checked = formiga(&["check"], &[("--data-dir", &copy)]);
+    let found = text(&checked.stdout);
+    assert!(checked.status.success(), "{found}{}", text(&checked.stderr));
+    assert!(found.contains("1 queues and 100 messages were read"), "{found}");
+    let checked = formiga(&["check", "--json"], &[("--data-dir", &copy)]);
+    let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let sound = json!({
+        "sound": true, "queues": 1, "messages": 100, "leftBehind": 0, "problemCount": 0, "problems": [],
+    });
+    assert_eq!(found, sound);
+
+    // The copy is a data directory, in which the handles of the original work.
+    config.data_dir = copy;
+    let restored = formiga_server::Server::start(&config).await.unwrap();
+    let mut connection = common::http::Connection::open(restored.address()).await;
+    let input = json!({ "QueueUrl": "q", "ReceiptHandle": received });
+    connection.call("AmazonSQS.DeleteMessage", &input).await.ok();
+    let input = json!({ "QueueUrl": "q", "AttributeNames": ["All"] });
+    let attributes = connection.call("AmazonSQS.GetQueueAttributes", &input).await.ok();
+    assert_eq!(attributes["Attributes"]["ApproximateNumberOfMessages"], "99");
+    restored.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_directory_is_told_and_ends_with_1() {
+    let scene = Scene::durable().await;
+    scene.send("the body of a message").await;
+    let (server, config, _directory) = scene.into_parts();
+    server.stop().await;
+    let database = config.data_dir.join("formiga.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let body = b"the body of a message";
+    let found: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(body)).collect();
+    found.iter().for_each(|&at| bytes[at] ^= 1);
+    std::fs::write(&database, bytes).unwrap();
+    let checked = formiga(&["check"], &[("--data-dir", &config.data_dir)]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stdout).contains("does not have the MD5"), "{}", text(&checked.stdout));
+    assert!(text(&checked.stderr).contains("is not sound: 1 problems"));
+}
+
+#[test]
+fn what_is_not_there_is_told_in_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    let copy = directory.path().join("copy");
+    for output in [
+        formiga(&["check"], &[("--data-dir", &missing)]),
+        formiga(&["backup"], &[("--data-dir", &missing), ("--to", &copy)]),
+    ] {
+        assert_eq!(output.status.code(), Some(1));
+        let told = text(&output.stderr);
+        assert!(told.starts_with("formiga: ") && told.contains("missing"), "{told}");
+    }
+    assert!(!missing.exists() && !copy.exists());
+}
