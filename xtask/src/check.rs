@@ -1,11 +1,13 @@
-//! `cargo xtask check`: everything that is said about the code without running it.
+//! `cargo xtask check`: everything that is said about the code without running it,
+//! and whether the tests that ran hold every edge case.
 
 use crate::Outcome;
 use crate::deny;
+use crate::edges;
 use crate::steps::Steps;
 use crate::workspace::cargo;
 
-/// Format, lints, documentation, then the dependencies. A warning fails.
+/// Format, lints, documentation, edge cases, then the dependencies. A warning fails.
 pub(crate) fn run(args: &[String]) -> Outcome {
     if let Some(unknown) = args.first() {
         return Err(format!("check takes no arguments, but got `{unknown}`").into());
@@ -22,6 +24,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
+    edges::check(&mut steps);
     if let Some(cargo_deny) = steps.step("cargo-deny is at hand", deny::install) {
         dependencies(&mut steps, &cargo_deny);
     }

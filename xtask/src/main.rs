@@ -6,6 +6,8 @@
 mod bench;
 mod check;
 mod deny;
+mod edges;
+mod passed;
 mod python;
 mod run;
 mod steps;
@@ -36,7 +38,7 @@ const COMMANDS: [Command; 5] = [
     },
     Command {
         name: "check",
-        about: "format, lints, documentation, licenses and advisories",
+        about: "format, lints, documentation, edge cases, licenses and advisories",
         run: check::run,
     },
     Command {

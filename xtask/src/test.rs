@@ -1,12 +1,14 @@
 //! `cargo xtask test`: every test, with what it needs.
 
 use crate::Outcome;
+use crate::passed::{Half, Record};
 use crate::python;
-use crate::steps::Steps;
+use crate::steps::{Steps, run_to_success};
 use crate::workspace::{self, cargo};
 
 /// Runs the Rust tests and the SDK tests; `--rust` or `--sdk` alone runs one
-/// of the two, and what follows `--` goes to `cargo test` or to `pytest`.
+/// of the two, and what follows `--` goes to `cargo test` or to `pytest`. The
+/// names of what passed are kept for `check`, unless there are such arguments.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let split = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let (own, extra) = args.split_at(split);
@@ -30,9 +32,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
 fn rust_tests(steps: &mut Steps, extra: &[String]) {
     let test = ["test", "--workspace", "--no-fail-fast"];
-    steps.command("Rust tests", cargo().args(test).arg("--all-targets").args(extra));
+    let mut all = cargo();
+    all.args(test).arg("--all-targets");
     if extra.is_empty() {
+        steps.step("Rust tests", || Record::start(Half::Rust)?.cargo_test(&mut all));
         steps.command("documentation tests", cargo().args(test).arg("--doc"));
+    } else {
+        steps.command("Rust tests", all.args(extra));
     }
 }
 
@@ -57,7 +63,13 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
     match python {
         Some(python) if built => {
             let mut pytest = python::pytest(python);
-            steps.command(name, pytest.args(extra).env("FORMIGA_BIN", workspace::formiga("debug")));
+            pytest.args(extra).env("FORMIGA_BIN", workspace::formiga("debug"));
+            steps.step(name, || {
+                if extra.is_empty() {
+                    pytest.env("FORMIGA_PASSED_TESTS", Record::start(Half::Sdk)?.path());
+                }
+                run_to_success(&mut pytest)
+            });
         }
         _ => steps.skip(name, "a step before it failed"),
     }
