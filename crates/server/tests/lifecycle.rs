@@ -115,6 +115,7 @@ async fn no_message_stays_hidden_for_more_than_12_hours_edges_156_157() {
     for scene in both_stores().await {
         scene.send("hello").await;
         let message = scene.receive_one(43_200).await;
+        scene.change_visibility(&message.handle, 43_195).await.ok();
         scene.change_visibility(&message.handle, 40_000).await.ok();
         scene.advance(20_000).await;
         assert_eq!(

@@ -74,13 +74,13 @@ def test_the_borders_of_the_legal_ranges_are_legal_edge_76(queue):
 @pytest.mark.parametrize(
     'character',
     [
-        pytest.param('\x00', id='edge_75_0000'),
-        pytest.param('\x08', id='edge_75_0008'),
-        pytest.param('\x13', id='edge_75_0013'),
-        pytest.param('\uffff', id='edge_75_ffff'),
-        pytest.param('\ufffe', id='edge_77_fffe'),
-        pytest.param('\x0b', id='000b'),
-        pytest.param('\x1f', id='001f'),
+        pytest.param('\x00', id='edge_75_u0000'),
+        pytest.param('\x08', id='edge_75_u0008'),
+        pytest.param('\x13', id='edge_75_u0013'),
+        pytest.param('\uffff', id='edge_75_uffff'),
+        pytest.param('\ufffe', id='edge_77_ufffe'),
+        pytest.param('\x0b', id='u000b'),
+        pytest.param('\x1f', id='u001f'),
     ],
 )
 def test_an_illegal_character_is_refused(queue, refused, character):
@@ -97,8 +97,9 @@ def test_line_ends_and_quotes_stay_as_they_are_edge_78(queue):
     assert message['MD5OfBody'] == md5_of_body(body)
 
 
-def test_escapes_in_a_body_stay_as_they_are_edge_260(queue):
-    body = '{"foo": "ba\\rr", "foo2": "ba&quot;r&quot;"}'
+@pytest.mark.parametrize('return_key', ['\r', '\\r'], ids=['character', 'escape'])
+def test_escapes_in_a_body_stay_as_they_are_edge_260(queue, return_key):
+    body = '{"foo": "ba%sr", "foo2": "ba&quot;r&quot;"}' % return_key
     queue.send(body)
     assert queue.receive_one()['Body'] == body
 

@@ -107,9 +107,10 @@ def test_a_wait_of_0_is_a_short_poll_whatever_the_queue_says(new_queue):
     assert time.monotonic() - started < WOKEN_WITHIN
 
 
-def test_the_end_of_a_delay_wakes_a_long_poll(queue, poll):
+def test_the_end_of_a_delay_wakes_a_long_poll_edge_93(queue, poll):
     started = time.monotonic()
     queue.send('delayed', DelaySeconds=2)
+    assert queue.receive() == []
     assert bodies(poll()) == ['delayed']
     assert 1.9 < time.monotonic() - started < WOKEN_WITHIN
 

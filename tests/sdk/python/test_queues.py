@@ -1,9 +1,12 @@
 """CreateQueue, GetQueueUrl, ListQueues, DeleteQueue and GetQueueAttributes."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+import formiga
 
 INVALID_NAME = 'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length'
 NO_NAME = 'Value for parameter QueueName is invalid. Reason: Must specify a queue name.'
@@ -172,18 +175,11 @@ def test_an_unknown_or_read_only_attribute_is_refused(sqs, new_name, refused, na
         sqs.create_queue(QueueName=new_name(), Attributes={name: '1'})
 
 
-@pytest.mark.parametrize(
-    'name, attributes',
-    [
-        ('unsupported.fifo', {'FifoQueue': 'true'}),
-        ('unsupported', {'RedrivePolicy': '{"deadLetterTargetArn":"arn","maxReceiveCount":1}'}),
-    ],
-)
-def test_what_this_version_cannot_do_is_refused(sqs, refused, name, attributes):
+def test_what_this_version_cannot_do_is_refused(sqs, refused):
     with refused('AWS.SimpleQueueService.UnsupportedOperation', shape='UnsupportedOperation'):
-        sqs.create_queue(QueueName=name, Attributes=attributes)
+        sqs.create_queue(QueueName='unsupported.fifo', Attributes={'FifoQueue': 'true'})
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
-        sqs.get_queue_url(QueueName=name)
+        sqs.get_queue_url(QueueName='unsupported.fifo')
 
 
 # GetQueueUrl
@@ -295,6 +291,22 @@ def test_nothing_survives_in_a_queue_created_again_edge_41(sqs, queue):
     assert queue.receive(10) == []
 
 
+def test_a_deleted_name_may_have_to_wait_edge_23(start_server, connect, refused):
+    server = start_server('--recent-delete-check')
+    sqs = connect(endpoint=server.endpoint)
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName='again')['QueueUrl'])
+    with refused(
+        'AWS.SimpleQueueService.QueueDeletedRecently',
+        message='You must wait 60 seconds after deleting a queue '
+        'before you can create another with the same name.',
+        shape='QueueDeletedRecently',
+    ):
+        sqs.create_queue(QueueName='again')
+    sqs.create_queue(QueueName='other')
+    formiga.post(server.endpoint, 'Formiga.AdvanceClock', {'Seconds': 61})
+    sqs.create_queue(QueueName='again')
+
+
 def test_deleting_a_queue_ends_its_long_polls_edge_40(sqs, queue):
     started = time.monotonic()
     with ThreadPoolExecutor(1) as threads:
@@ -334,7 +346,9 @@ def test_a_new_queue_has_exactly_12_attributes_edge_42(queue):
 
 def test_only_the_named_attributes_are_returned_edge_43(queue):
     names = ['QueueArn', 'CreatedTimestamp', 'VisibilityTimeout']
-    assert sorted(queue.attributes(*names)) == sorted(names)
+    attributes = queue.attributes(*names)
+    assert sorted(attributes) == sorted(names)
+    assert re.fullmatch(r'\d{10}', attributes['CreatedTimestamp']), 'in seconds'
 
 
 def test_without_names_there_are_no_attributes_edge_44(sqs, queue):

@@ -141,7 +141,7 @@ def test_a_message_is_hidden_for_at_most_12_hours_edge_156(queue, advance_clock,
         queue.change_visibility(message, 43200)
 
 
-def test_a_message_may_be_hidden_for_nearly_12_hours_edge_157(queue, advance_clock):
+def test_a_message_may_be_hidden_for_nearly_12_hours(queue, advance_clock):
     queue.send()
     queue.change_visibility(queue.receive_one(), 43190)
     advance_clock(43000)

@@ -1,10 +1,14 @@
 """Plain HTTP: what the SDK does not show."""
 
 import re
+import urllib.parse
+import urllib.request
+from xml.etree import ElementTree
 
 import pytest
 
 import formiga
+from digests import md5_of_body
 
 
 @pytest.fixture
@@ -93,6 +97,18 @@ def test_a_request_may_be_posted_to_the_queue_url_edge_251(server, queue):
     assert answer.status == 200
     assert answer.headers.get_content_type() == 'application/x-amz-json-1.0'
     assert queue.bodies() == ['hello']
+
+
+def test_line_ends_and_quotes_stay_as_they_are_in_xml_edge_78(queue):
+    body = '{\r\n"machineID" : "d357006e26ff47439e1ef894225d4307"}'
+    queue.send(body)
+    form = urllib.parse.urlencode({'Action': 'ReceiveMessage', 'QueueUrl': queue.url})
+    with urllib.request.urlopen(queue.url, form.encode()) as answer:
+        text = answer.read().decode()
+    assert '&#xD;\n&quot;machineID&quot;' in text
+    found = {e.tag.split('}')[1]: e.text for e in ElementTree.fromstring(text).iter()}
+    assert found['Body'] == body
+    assert found['MD5OfBody'] == md5_of_body(body)
 
 
 def test_a_request_from_a_foreign_web_page_does_nothing(call, queue):
