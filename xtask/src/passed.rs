@@ -132,7 +132,7 @@ fn words_after<'t>(text: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str
 /// A number that changes with every file a test could depend on.
 fn stamp() -> Result<String, Box<dyn Error>> {
     let mut files = Vec::new();
-    for name in ["Cargo.toml", "Cargo.lock", "README.md", "crates", "examples", "tests"] {
+    for name in ["Cargo.toml", "Cargo.lock", "README.md", "crates", "docs", "examples", "tests"] {
         collect(&workspace::root().join(name), &mut files)?;
     }
     files.sort();
