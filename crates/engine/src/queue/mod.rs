@@ -304,6 +304,16 @@ impl Queue {
         visible.into_iter().flatten().filter(|at| *at > self.latest).min()
     }
 
+    /// The messages at hand that will be received next, as far as can be told now.
+    pub fn upcoming(&self) -> impl Iterator<Item = &StoredMessage> {
+        self.window.waiting()
+    }
+
+    /// Whether a message that was at hand still is.
+    pub fn is_held(&self, position: Position) -> bool {
+        self.window.get(position).is_some()
+    }
+
     /// When the next message in flight becomes visible again.
     pub fn next_return(&self) -> Option<Timestamp> {
         self.window.next_return()

@@ -40,6 +40,10 @@ impl Contents {
         Contents { budget, recent: HashMap::new(), order: VecDeque::new() }
     }
 
+    pub(super) fn has(&self, body: BodyId) -> bool {
+        self.recent.contains_key(&body)
+    }
+
     pub(super) fn get(&self, body: BodyId) -> Option<Arc<MessageContent>> {
         self.recent.get(&body).cloned()
     }

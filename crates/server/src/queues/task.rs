@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::MessageContent;
-use formiga_engine::queue::{Command, Need, Queue, Record, Reply, Supply};
+use formiga_engine::names::QueueId;
+use formiga_engine::queue::{
+    BodyId, Command, Need, Position, Queue, Record, Reply, StoredMessage, Supply,
+};
 use formiga_engine::time::Timestamp;
-use formiga_store::{Append, AppendError, Chain, Change, ReadError};
+use formiga_store::{Append, AppendError, Chain, Change, ReadError, Reading, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::unanswered;
@@ -58,6 +61,7 @@ pub(super) struct QueueTask {
     chain: Chain,
     waiters: Waiters,
     contents: Contents,
+    ahead: ReadAhead,
     stopping: watch::Receiver<bool>,
     last_used: Timestamp,
 }
@@ -114,6 +118,7 @@ impl QueueTask {
             chain: Chain::default(),
             waiters: Waiters::default(),
             contents,
+            ahead: ReadAhead::default(),
         };
         if let Err(failure) = task.serve(&mut inbox).await {
             let queue = task.entry.key.arn();
@@ -145,6 +150,7 @@ impl QueueTask {
                     durable?;
                     self.contents.trim(self.pending.durable());
                 }
+                read = self.ahead.done() => self.keep_ahead(read),
                 () = alarm.rings() => self.wake(inbox).await?,
                 Ok(()) = self.stopping.changed() => self.dismiss_waiters(),
             }
@@ -166,11 +172,13 @@ impl QueueTask {
                     let _ = reply_to.send(changed.clone().map_err(|error| unanswered(&error)));
                     changed?;
                     self.queue = load(&self.shared, &self.entry).await?;
+                    self.ahead = ReadAhead::default();
                 }
             }
         }
         self.serve_waiters(now).await?;
         self.append();
+        self.read_ahead();
         Ok(())
     }
 
@@ -217,7 +225,7 @@ impl QueueTask {
     ) -> Result<(Reply, Vec<Record>), Failure> {
         while let Some(need) = self.queue.needs(now, command) {
             self.settle().await?;
-            let supply = self.read(need).await?;
+            let supply = read(&*self.shared.store, self.entry.generation, need).await?;
             self.queue.supply(need, supply);
         }
         Ok(self.queue.apply(now, command))
@@ -230,21 +238,6 @@ impl QueueTask {
             self.pending.next_durable().await?;
         }
         Ok(())
-    }
-
-    async fn read(&self, need: Need) -> Result<Supply, ReadError> {
-        let (store, queue) = (&self.shared.store, self.entry.generation);
-        match need {
-            Need::Page { from, limit } => store.page(queue, from, limit).await.map(Supply::Page),
-            Need::Oldest { limit } => {
-                let first = formiga_engine::queue::Position::FIRST;
-                store.page(queue, first, limit).await.map(Supply::Page)
-            }
-            Need::Message(position) => store.message(queue, position).await.map(Supply::Message),
-            Need::AvailableBetween { after, until } => {
-                store.available_between(queue, after, until).await.map(Supply::Count)
-            }
-        }
     }
 
     fn reply(&mut self, reply_to: ReplyTo, reply: Reply, records: Vec<Record>) {
@@ -261,21 +254,62 @@ impl QueueTask {
         let number = self.pending.next_append();
         for record in records {
             match record {
-                Record::Sent { message, content } => {
+                // Behind the frontier of a backlog nothing is received before it was read.
+                Record::Sent { message, content } if self.queue.is_held(message.position) => {
                     self.contents.insert(message.body, content.clone(), number);
                 }
                 Record::Deleted { message } | Record::Expired { message } => {
                     self.contents.remove(message.body);
                 }
-                Record::Received { .. } | Record::VisibilityChanged { .. } => {}
+                Record::Sent { .. }
+                | Record::Received { .. }
+                | Record::VisibilityChanged { .. } => {}
             }
         }
         match reply {
             Reply::Received(messages) => {
+                self.ahead.received |= !messages.is_empty();
                 messages.iter().map(|received| self.contents.get(received.message.body)).collect()
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Begins to read contents that will soon be needed, when those at hand run out: one read of
+    /// many costs far less than one for each receive.
+    fn read_ahead(&mut self) {
+        if !std::mem::take(&mut self.ahead.received) || self.ahead.reading.is_some() {
+            return;
+        }
+        let missing = |message: &&StoredMessage| !self.contents.has(message.body);
+        if !self.queue.upcoming().nth(AHEAD_MIN).as_ref().is_some_and(missing) {
+            return;
+        }
+        let mut bytes = 0;
+        let upcoming = self.queue.upcoming().take(AHEAD_MAX).filter(missing);
+        let wanted: Vec<_> = upcoming
+            .take_while(|message| {
+                bytes += message.size as usize;
+                bytes <= AHEAD_BYTES_MAX
+            })
+            .map(|message| (message.position, message.body))
+            .collect();
+        if !wanted.is_empty() {
+            let bodies = wanted.iter().map(|(_, body)| *body).collect();
+            self.ahead.reading = Some((wanted, self.shared.store.contents(bodies)));
+        }
+    }
+
+    /// Keeps what was read ahead, as far as it is still of use. What could not be read is read
+    /// when it is received.
+    fn keep_ahead(&mut self, read: Vec<(Position, BodyId, Arc<MessageContent>)>) {
+        let durable = self.pending.durable();
+        for (position, body, content) in read {
+            if self.queue.is_held(position) && !self.contents.has(body) {
+                self.contents.insert(body, content, durable);
+            }
+        }
+        self.contents.trim(durable);
     }
 
     /// Hands what was applied to the store; returns at once.
@@ -345,6 +379,43 @@ impl QueueTask {
     /// When expired messages may be removed.
     fn expiry_due(&self) -> Option<Timestamp> {
         self.queue.expiry_due().map(|due| due.max(self.shared.clock.reclaim_from()))
+    }
+}
+
+/// Contents that are read before they are received.
+#[derive(Default)]
+struct ReadAhead {
+    /// Whether anything was received since this was last looked at.
+    received: bool,
+    reading: Option<(Vec<(Position, BodyId)>, Reading<Vec<Option<Arc<MessageContent>>>>)>,
+}
+
+/// When the contents of fewer upcoming messages than this are at hand, those of the next are read:
+/// up to so many and up to so many bytes.
+const AHEAD_MIN: usize = 64;
+const AHEAD_MAX: usize = 512;
+const AHEAD_BYTES_MAX: usize = 1024 * 1024;
+
+impl ReadAhead {
+    /// Completes with what was read. Waits for ever when nothing is being read.
+    async fn done(&mut self) -> Vec<(Position, BodyId, Arc<MessageContent>)> {
+        let Some((_, reading)) = &mut self.reading else { return std::future::pending().await };
+        let read = reading.await.unwrap_or_default();
+        let (wanted, _) = self.reading.take().expect("it was being read");
+        let pairs = wanted.into_iter().zip(read);
+        pairs.filter_map(|((position, body), content)| Some((position, body, content?))).collect()
+    }
+}
+
+/// Reads what a command needs.
+async fn read(store: &dyn Store, queue: QueueId, need: Need) -> Result<Supply, ReadError> {
+    match need {
+        Need::Page { from, limit } => store.page(queue, from, limit).await.map(Supply::Page),
+        Need::Oldest { limit } => store.page(queue, Position::FIRST, limit).await.map(Supply::Page),
+        Need::Message(position) => store.message(queue, position).await.map(Supply::Message),
+        Need::AvailableBetween { after, until } => {
+            store.available_between(queue, after, until).await.map(Supply::Count)
+        }
     }
 }
 

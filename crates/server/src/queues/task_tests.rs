@@ -66,6 +66,7 @@ struct HeldStore {
     /// `None`: tickets complete at once.
     held: Mutex<Option<Vec<HeldTicket>>>,
     refuses: AtomicBool,
+    content_reads: AtomicUsize,
 }
 
 type HeldTicket = oneshot::Sender<Result<(), AppendError>>;
@@ -134,6 +135,7 @@ impl Store for HeldStore {
     }
 
     fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+        self.content_reads.fetch_add(1, Ordering::Relaxed);
         self.memory.contents(bodies)
     }
 
@@ -477,4 +479,36 @@ async fn a_change_that_is_rejected_changes_nothing() {
     assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
     let again = scene.directory.change(scene.queue.entry().key.clone(), CatalogChange::Purge);
     assert_eq!(again.await.unwrap(), Ok(()), "the interval counts from purges that happened");
+}
+
+#[tokio::test]
+async fn a_backlogs_contents_are_read_ahead_many_at_a_time() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(600).await;
+    // A new task knows no contents.
+    scene.clock.advance(IDLE_MAX);
+    scene.settle().await;
+    let mut bodies = Vec::new();
+    while bodies.len() < 600 {
+        let received = scene.queue.receive(1, None, Duration::ZERO).await.unwrap().unwrap();
+        bodies.extend(received.iter().map(|(_, content)| content.body.clone()));
+        scene.settle().await;
+    }
+    let expected: Vec<_> = (0..600).map(|body: u64| body.to_string()).collect();
+    assert_eq!(bodies, expected);
+    let reads = scene.store.content_reads.load(Ordering::Relaxed);
+    assert!(reads < 20, "{reads} reads for 600 messages");
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_of_a_purge_is_not_kept() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(600).await;
+    scene.clock.advance(IDLE_MAX);
+    scene.settle().await;
+    assert_eq!(scene.receive(1, Duration::ZERO).await, 1);
+    let key = scene.queue.entry().key.clone();
+    scene.directory.change(key, CatalogChange::Purge).await.unwrap().unwrap();
+    scene.settle().await;
+    assert_eq!(scene.receive(10, Duration::ZERO).await, 0);
 }
