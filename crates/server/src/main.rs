@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
+use formiga_cli::{CompletionsArgs, QueueArgs};
 use formiga_server::Server;
 use formiga_server::config::{Config, LogFormat, StoreKind, flags_of_file};
 use formiga_server::offline::{self, BackupArgs, CheckArgs};
@@ -28,6 +29,10 @@ enum CliCommand {
     Backup(BackupArgs),
     /// Measure an SQS endpoint.
     Bench(BenchArgs),
+    /// Work with the queues of an SQS endpoint, Formiga or AWS.
+    Queue(QueueArgs),
+    /// Print a shell's completion script.
+    Completions(CompletionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +47,11 @@ fn main() -> ExitCode {
             }
             Err(error) => Err(error.to_string()),
         },
+        Ok(CliCommand::Queue(arguments)) => return formiga_cli::run(&arguments),
+        Ok(CliCommand::Completions(arguments)) => {
+            formiga_cli::completions(&arguments, &mut Cli::command());
+            Ok(())
+        }
         Err(error) => Err(error),
     };
     match outcome {
@@ -69,7 +79,7 @@ fn parse(mut arguments: Vec<OsString>) -> Result<CliCommand, String> {
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     let path = match &cli.command {
         CliCommand::Serve(config) => config.config.clone(),
-        CliCommand::Check(_) | CliCommand::Backup(_) | CliCommand::Bench(_) => None,
+        _ => None,
     };
     let Some(path) = path else { return Ok(cli.command) };
     let text =

@@ -1,5 +1,7 @@
 //! The real binary as a child process.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -1,0 +1,144 @@
+//! From flags, environment and profile to a client.
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Region;
+use aws_smithy_http_client::tls;
+use aws_types::service_config::ServiceConfigKey;
+
+use crate::credentials;
+use crate::endpoint::{Endpoint, EndpointUrl, Told};
+use crate::error::CliError;
+use crate::queue_ref::QueueRef;
+
+/// The region of an endpoint for which nothing names one.
+const REGION: &str = "us-east-1";
+
+/// Where to connect and how to answer; every command of `formiga queue` takes these.
+#[derive(clap::Args, Debug, Default)]
+#[command(next_help_heading = "Connection and output")]
+pub(crate) struct ConnectionArgs {
+    /// The endpoint to call [default: as configured, else http://127.0.0.1:9324].
+    #[arg(long, global = true, value_name = "URL", value_parser = EndpointUrl::parse)]
+    pub(crate) endpoint_url: Option<EndpointUrl>,
+
+    /// Call Amazon SQS itself, whatever endpoint is configured.
+    #[arg(long, global = true, conflicts_with = "endpoint_url")]
+    pub(crate) aws: bool,
+
+    /// The region [default: as configured, else us-east-1; AWS has no default].
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+
+    /// The profile of ~/.aws/config to use.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Answer in JSON, one document a line; errors too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// A client, and what is called with it, for people.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// Such as `http://127.0.0.1:9324` or `Amazon SQS in eu-west-1`.
+    pub(crate) place: String,
+}
+
+/// Makes a client for the endpoint that the flags, the configuration or the queues tell.
+pub(crate) async fn connect(
+    args: &ConnectionArgs,
+    queues: &[QueueRef],
+) -> Result<Connection, CliError> {
+    let region = region_told(args, queues)?;
+    let sdk = load(args, region).await;
+    let endpoint = Endpoint::choose(Told {
+        aws: args.aws,
+        flag: args.endpoint_url.clone(),
+        configured: configured_endpoint(&sdk)?,
+        queue: queues.iter().find_map(QueueRef::endpoint),
+    });
+    let Some(region) = sdk.region().cloned() else {
+        let missing = CliError::new("RegionMissing", "no region of AWS is configured");
+        return Err(missing.with_hint("name one with --region or AWS_REGION"));
+    };
+    let stand_ins = endpoint.takes_stand_in_credentials();
+    let credentials = credentials::find(&sdk, args.profile.as_deref(), stand_ins).await?;
+    let builder = aws_sdk_sqs::config::Builder::from(&sdk).credentials_provider(credentials);
+    let (builder, place) = match endpoint {
+        Endpoint::Aws => {
+            let mut builder = builder;
+            builder.set_endpoint_url(None);
+            (builder, format!("Amazon SQS in {region}"))
+        }
+        Endpoint::Url(url) => (builder.endpoint_url(url.as_str()), url.as_str().to_owned()),
+    };
+    Ok(Connection { client: Client::from_conf(builder.build()), place })
+}
+
+/// The region that the flags or the queues tell.
+fn region_told(args: &ConnectionArgs, queues: &[QueueRef]) -> Result<Option<Region>, CliError> {
+    if let Some(region) = &args.region {
+        return Ok(Some(Region::new(region.clone())));
+    }
+    let mut regions: Vec<String> = queues.iter().filter_map(QueueRef::region).collect();
+    regions.dedup();
+    if regions.len() > 1 {
+        return Err(CliError::usage(
+            "the queues are in several regions; name those of one at a time",
+        ));
+    }
+    let of_endpoint = || args.endpoint_url.as_ref().and_then(EndpointUrl::region_of_aws);
+    Ok(regions.pop().or_else(of_endpoint).map(Region::new))
+}
+
+/// Reads environment and profile as every SDK does.
+async fn load(args: &ConnectionArgs, region: Option<Region>) -> SdkConfig {
+    let https = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+    if let Some(profile) = &args.profile {
+        loader = loader.profile_name(profile);
+    }
+    // Only AWS is worth asking the instance that this may run on for its region.
+    loader = match (region, args.aws) {
+        (Some(region), _) => loader.region(region),
+        (None, true) => loader,
+        (None, false) => with_region(loader, args.profile.as_deref()).await,
+    };
+    loader.load().await
+}
+
+async fn with_region(loader: ConfigLoader, profile: Option<&str>) -> ConfigLoader {
+    let of_profile = ProfileFileRegionProvider::builder();
+    let of_profile = match profile {
+        Some(name) => of_profile.profile_name(name).build(),
+        None => of_profile.build(),
+    };
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(of_profile)
+        .or_else(REGION);
+    loader.region(chain.region().await)
+}
+
+/// The endpoint of the environment or the profile: that of SQS, else that of all services.
+fn configured_endpoint(sdk: &SdkConfig) -> Result<Option<EndpointUrl>, CliError> {
+    let key = ServiceConfigKey::builder()
+        .service_id("SQS")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .expect("all parts of the key are given");
+    let of_sqs = sdk.service_config().and_then(|config| config.load_config(key));
+    let url = of_sqs.or_else(|| sdk.endpoint_url().map(str::to_owned));
+    let parse = |url: String| EndpointUrl::parse(&url);
+    url.map(parse)
+        .transpose()
+        .map_err(|error| CliError::usage(format!("the configured endpoint: {error}")))
+}
