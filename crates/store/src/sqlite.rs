@@ -77,11 +77,12 @@ impl SqliteStore {
             path: database.clone(),
             reason: error.to_string(),
         };
-        let connection = open_for_writing(&database, options).map_err(failed)?;
+        let mut connection = open_for_writing(&database, options).map_err(failed)?;
         directory.finish()?;
         let space = Arc::new(Space::new(path, options.disk_reserve));
         let checkpointer = connect(&database, options).map_err(failed)?;
-        let (checkpoints, copy) = Checkpoints::new(checkpointer, space.clone());
+        let (checkpoints, copy) =
+            Checkpoints::new(&mut connection, checkpointer, space.clone()).map_err(failed)?;
         let reclaimer = Reclaimer::new(space.clone(), synchronous(options.durability));
         let writer = Writer::new(connection, checkpoints, reclaimer, space.clone());
         let mut threads = vec![spawn("checkpointer", copy)];

@@ -1,4 +1,4 @@
-//! [`Checkpoints`]: copies what is committed from the WAL into the database, and keeps the WAL small.
+//! [`Checkpoints`]: copies what is committed from the WAL into the database, and keeps the WAL short.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,59 +8,73 @@ use rusqlite::Connection;
 
 use crate::space::Space;
 
-/// The writer's end: it counts what it writes and asks for checkpoints in time.
+/// The writer's end: it sees the WAL grow and asks for checkpoints in time.
 ///
 /// A thread of its own copies beside the writer, so that the writer does not wait. But beside a
 /// writer that never pauses it never catches up entirely, and the WAL begins anew only when all of
-/// it was copied. So when the WAL has grown too long the writer stops for a moment and copies the
-/// rest itself.
+/// it was copied: that a checkpoint copied everything it saw means nothing if more was written
+/// meanwhile. So when the WAL has grown too long the writer stops for a moment and copies the rest
+/// itself.
 pub(super) struct Checkpoints {
-    shared: Arc<Shared>,
-    requests: SyncSender<()>,
-    /// Bytes handed in since a checkpoint was last asked for.
-    written: usize,
-}
-
-struct Shared {
+    /// The length of the WAL after the latest commit, in pages.
+    pages: Arc<AtomicU64>,
     /// Held while a checkpoint runs: SQLite refuses a second one instead of waiting.
-    running: Mutex<()>,
-    /// How long the WAL was when the latest checkpoint began, in pages. That all of them were
-    /// copied does not mean that the WAL begins anew: more may have been written meanwhile.
-    wal_pages: AtomicU64,
+    running: Arc<Mutex<()>>,
+    requests: SyncSender<()>,
+    /// How long the WAL was when a checkpoint was last asked for.
+    asked_at: u64,
+    /// At which length the writer next tries to make the WAL begin anew.
+    restart_at: u64,
 }
 
-/// The checkpointer is asked to copy whenever this much was written.
-const CHECKPOINT_BYTES: usize = 4 * 1024 * 1024;
+/// The checkpointer is asked to copy whenever the WAL has grown by this much, 4 MiB.
+const CHECKPOINT_PAGES: u64 = 1024;
 
-/// At this length, 64 MiB, the writer makes the WAL begin anew.
+/// At this length, 64 MiB, the writer makes the WAL begin anew. If a reader still needs it, that is
+/// tried again after every further 4 MiB.
 const WAL_PAGES_MAX: u64 = 16 * 1024;
 
 impl Checkpoints {
-    /// Both ends: what the writer keeps, and what the checkpointer's thread runs.
+    /// Both ends: what the writer keeps, and what the checkpointer's thread runs with
+    /// `checkpointer`. Sees what `writer` commits from now on.
     pub(super) fn new(
-        connection: Connection,
+        writer: &mut Connection,
+        checkpointer: Connection,
         space: Arc<Space>,
-    ) -> (Checkpoints, impl FnOnce() + Send + 'static) {
+    ) -> rusqlite::Result<(Checkpoints, impl FnOnce() + Send + 'static)> {
         let (requests, wanted) = sync_channel(1);
-        let shared =
-            Arc::new(Shared { running: Mutex::default(), wal_pages: AtomicU64::default() });
-        let checkpoints = Checkpoints { shared: shared.clone(), requests, written: 0 };
-        (checkpoints, move || copy(&connection, &wanted, &shared, &space))
+        let (pages, running) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::default()));
+        let seen = pages.clone();
+        writer.wal_hook(Some(move |_: &mut _, length: i32| {
+            seen.store(u64::from(length.unsigned_abs()), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let checkpoints = Checkpoints {
+            pages,
+            running: running.clone(),
+            requests,
+            asked_at: 0,
+            restart_at: WAL_PAGES_MAX,
+        };
+        Ok((checkpoints, move || copy(&checkpointer, &wanted, &running, &space)))
     }
 
-    pub(super) fn note_written(&mut self, bytes: usize) {
-        self.written += bytes;
-    }
-
-    /// Asks for a checkpoint if enough was written since the last one, and shortens the WAL if it
+    /// Asks for a checkpoint if the WAL has grown enough since the last one, and shortens it if it
     /// is too long.
     pub(super) fn tend(&mut self, connection: &Connection) {
-        if self.written >= CHECKPOINT_BYTES {
-            self.written = 0;
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.asked_at {
+            // The WAL has begun anew.
+            self.asked_at = 0;
+            self.restart_at = WAL_PAGES_MAX;
+        }
+        if pages - self.asked_at >= CHECKPOINT_PAGES {
+            self.asked_at = pages;
             self.ask();
-            if self.shared.wal_pages.load(Ordering::Relaxed) >= WAL_PAGES_MAX {
-                self.restart(connection);
-            }
+        }
+        if pages >= self.restart_at {
+            self.restart_at = pages + CHECKPOINT_PAGES;
+            self.restart(connection);
         }
     }
 
@@ -69,45 +83,30 @@ impl Checkpoints {
         let _ = self.requests.try_send(());
     }
 
-    /// If a reader still needs the WAL, it is tried again after the next few megabytes.
     fn restart(&self, connection: &Connection) {
-        let _running = self.shared.running.lock().expect("no one panics with the lock");
-        match checkpoint(connection, "RESTART") {
-            Ok(Checkpoint { complete: true, .. }) => {
-                self.shared.wal_pages.store(0, Ordering::Relaxed);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the WAL could not be shortened"),
+        let _running = self.running.lock().expect("no one panics with the lock");
+        if let Err(error) = checkpoint(connection, "RESTART") {
+            tracing::warn!(%error, "the WAL could not be shortened");
         }
     }
 }
 
 /// Checkpoints whenever asked, until the writer is gone.
-fn copy(connection: &Connection, wanted: &Receiver<()>, shared: &Shared, space: &Space) {
+fn copy(connection: &Connection, wanted: &Receiver<()>, running: &Mutex<()>, space: &Space) {
     space.load_ballast();
     while wanted.recv().is_ok() {
         {
-            let _running = shared.running.lock().expect("no one panics with the lock");
-            match checkpoint(connection, "PASSIVE") {
-                Ok(Checkpoint { pages, .. }) => shared.wal_pages.store(pages, Ordering::Relaxed),
-                Err(error) => tracing::warn!(%error, "a checkpoint failed"),
+            let _running = running.lock().expect("no one panics with the lock");
+            if let Err(error) = checkpoint(connection, "PASSIVE") {
+                tracing::warn!(%error, "a checkpoint failed");
             }
         }
         space.load_ballast();
     }
 }
 
-struct Checkpoint {
-    /// The length of the WAL.
-    pages: u64,
-    /// Whether all of it was copied and no reader needs it any more.
-    complete: bool,
-}
-
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Checkpoint> {
+/// Runs a checkpoint. One that could not copy everything is no error.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
-    statement.query_row((), |row| {
-        let (busy, pages, copied): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Checkpoint { pages: pages.unsigned_abs(), complete: busy == 0 && pages == copied })
-    })
+    statement.query_row((), |_| Ok(()))
 }

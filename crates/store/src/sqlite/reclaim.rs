@@ -24,16 +24,26 @@ pub(super) struct Reclaimer {
     /// counted again in that case.
     written: bool,
     look_at: Instant,
+    /// When something was last written by others.
+    written_at: Instant,
+    /// When the next slice may begin although appends come in.
+    rested_at: Instant,
     space: Arc<Space>,
     synchronous: &'static str,
 }
 
-/// How long a slice may take: nobody waits longer for it.
+/// How long a slice may take, besides its commit: nobody waits much longer for it.
 const SLICE: Duration = Duration::from_millis(2);
+
+/// While appends come in, this many times as long as a slice took passes before the next.
+const REST: u32 = 3;
+
+/// Appends are said to come in for this long after the latest.
+const BUSY: Duration = Duration::from_millis(50);
 
 /// How many messages are removed before the time is looked at, and how many pages given back.
 const STEP_MESSAGES: u64 = 64;
-const STEP_PAGES: u64 = 16;
+const STEP_PAGES: u64 = 64;
 
 /// How often the free pages are counted.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,9 +53,6 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const FREE_PAGES_KEPT: u64 = 4096;
 const FREE_PART_KEPT: u64 = 4;
 
-/// About what a slice adds to the WAL.
-const SLICE_BYTES: usize = 512 * 1024;
-
 impl Reclaimer {
     pub(super) fn new(space: Arc<Space>, synchronous: &'static str) -> Reclaimer {
         Reclaimer {
@@ -53,6 +60,8 @@ impl Reclaimer {
             shrinking: false,
             written: true,
             look_at: Instant::now(),
+            written_at: Instant::now(),
+            rested_at: Instant::now(),
             space,
             synchronous,
         }
@@ -61,6 +70,7 @@ impl Reclaimer {
     /// Something was written, which may have freed pages.
     pub(super) fn note_written(&mut self) {
         self.written = true;
+        self.written_at = Instant::now();
     }
 
     /// There is something new to remove.
@@ -73,12 +83,17 @@ impl Reclaimer {
     pub(super) fn work(
         &mut self,
         connection: &Connection,
-        checkpoints: &mut Checkpoints,
+        checkpoints: &Checkpoints,
     ) -> Option<Duration> {
+        let begin = Instant::now();
+        let is_busy = begin < self.written_at + BUSY;
+        if is_busy && self.has_work() && begin < self.rested_at {
+            return Some(self.rested_at - begin);
+        }
         match self.slice(connection) {
             Ok(false) => {}
             Ok(true) => {
-                checkpoints.note_written(SLICE_BYTES);
+                self.rested_at = Instant::now() + REST * begin.elapsed();
                 if self.has_work() {
                     return Some(Duration::ZERO);
                 }
@@ -120,17 +135,22 @@ impl Reclaimer {
     fn wastes_space(&self, connection: &Connection) -> Result<bool, Failure> {
         let (free, all) = (pages(connection, "freelist_count")?, pages(connection, "page_count")?);
         let many = free > FREE_PAGES_KEPT && free > all / FREE_PART_KEPT;
-        Ok(many || (free > 0 && self.space.full().is_some()))
+        Ok(many || (free > FREE_PAGES_LEFT && self.space.full().is_some()))
     }
 
     fn transaction(&mut self, connection: &Connection) -> Result<(), Failure> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
         let end = Instant::now() + SLICE;
         while Instant::now() < end {
-            if self.leftovers {
+            // What was removed is given back at once: of few free pages the last one of the file
+            // is soon found, of millions it is not.
+            if self.leftovers && !self.shrinking {
                 self.leftovers = remove_some(connection)?;
-                // What was removed is what there is to give back.
-                self.shrinking = !self.leftovers && self.wastes_space(connection)?;
+                let free = pages(connection, "freelist_count")?;
+                self.shrinking = free > FREE_PAGES_KEPT;
+                if !self.leftovers && !self.shrinking {
+                    self.shrinking = self.wastes_space(connection)?;
+                }
             } else if self.shrinking {
                 self.shrinking = give_back(connection)?;
             } else {
@@ -148,14 +168,14 @@ fn remove_some(connection: &Connection) -> Result<bool, Failure> {
     let Some(queue) = select.query_row((), |row| row.get::<_, i64>(0)).optional()? else {
         return Ok(false);
     };
-    let (mut bodies, last) = oldest(connection, queue)?;
+    let (mut bodies, last) = youngest(connection, queue)?;
     let Some((available_at, sequence)) = last else {
         connection.prepare_cached("DELETE FROM leftover WHERE queue = ?1")?.execute([queue])?;
         return Ok(true);
     };
     for table in ["message", "receive"] {
         let sql = format!(
-            "DELETE FROM {table} WHERE queue = ?1 AND (available_at, sequence) <= (?2, ?3)"
+            "DELETE FROM {table} WHERE queue = ?1 AND (available_at, sequence) >= (?2, ?3)"
         );
         connection.prepare_cached(&sql)?.execute([queue, available_at, sequence])?;
     }
@@ -170,15 +190,16 @@ fn remove_some(connection: &Connection) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// The bodies of a generation's oldest messages, and the key of the last of them.
+/// The bodies of a generation's youngest messages, and the key of the last of them. What came last
+/// lies at the end of the file, which can be cut off without moving anything.
 #[expect(clippy::type_complexity, reason = "used once, just above")]
-fn oldest(
+fn youngest(
     connection: &Connection,
     queue: i64,
 ) -> Result<(Vec<BodyId>, Option<(i64, i64)>), Failure> {
     let mut select = connection.prepare_cached(
         "SELECT available_at, sequence, message FROM message WHERE queue = ?1
-         ORDER BY available_at, sequence LIMIT ?2",
+         ORDER BY available_at DESC, sequence DESC LIMIT ?2",
     )?;
     let mut rows = select.query(params![queue, integer(STEP_MESSAGES)])?;
     let (mut bodies, mut last) = (Vec::new(), None);
@@ -191,6 +212,9 @@ fn oldest(
     Ok((bodies, last))
 }
 
+/// Some are left, so that not every message that comes takes a page from the file system.
+const FREE_PAGES_LEFT: u64 = 256;
+
 /// Gives some free pages back to the file system. Tells whether there are more.
 fn give_back(connection: &Connection) -> Result<bool, Failure> {
     let sql = format!("PRAGMA incremental_vacuum({STEP_PAGES})");
@@ -198,7 +222,7 @@ fn give_back(connection: &Connection) -> Result<bool, Failure> {
     // Each step frees one page.
     let mut steps = vacuum.query(())?;
     while steps.next()?.is_some() {}
-    Ok(pages(connection, "freelist_count")? > 0)
+    Ok(pages(connection, "freelist_count")? > FREE_PAGES_LEFT)
 }
 
 fn pages(connection: &Connection, pragma: &str) -> Result<u64, Failure> {

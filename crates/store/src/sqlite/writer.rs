@@ -32,9 +32,6 @@ pub(super) struct Writer {
     disk_was_full: bool,
 }
 
-/// What a record costs in the WAL besides its content, roughly.
-const RECORD_BYTES: usize = 256;
-
 type Outcome<T> = Result<T, rusqlite::Error>;
 
 impl Writer {
@@ -60,17 +57,16 @@ impl Writer {
         self.connection.prepare_cached(sql)
     }
 
-    fn queue(&self, queue: QueueId, records: &[Record]) -> Result<usize, Failure> {
+    fn queue(&self, queue: QueueId, records: &[Record]) -> Result<(), Failure> {
         let id = integer(queue.0);
         let mut row = self.row(id)?;
-        let mut written = 0;
         for record in records {
-            written += RECORD_BYTES + self.record(id, record)?;
+            self.record(id, record)?;
             row.absorb(record)?;
         }
         let mut replace = self.statement("INSERT OR REPLACE INTO queue VALUES (?1, ?2)")?;
         replace.execute(params![id, records::encode_row(&row)])?;
-        Ok(written)
+        Ok(())
     }
 
     fn row(&self, queue: i64) -> Result<QueueRow, Failure> {
@@ -79,8 +75,7 @@ impl Writer {
         Ok(bytes.map(|bytes| records::decode_row(&bytes)).transpose()?.unwrap_or_default())
     }
 
-    /// Returns the size of the content written.
-    fn record(&self, queue: i64, record: &Record) -> Outcome<usize> {
+    fn record(&self, queue: i64, record: &Record) -> Outcome<()> {
         match record {
             Record::Sent { message, content } => {
                 let content = records::encode_content(content);
@@ -94,17 +89,16 @@ impl Writer {
                     sequence,
                     records::encode_message(message)
                 ])?;
-                return Ok(content.len());
+                Ok(())
             }
             Record::Received { position, receives }
             | Record::VisibilityChanged { position, receives } => {
-                self.receives(queue, *position, receives)?;
+                self.receives(queue, *position, receives)
             }
             Record::Deleted { message } | Record::Expired { message } => {
-                self.remove(queue, message.position, message.body)?;
+                self.remove(queue, message.position, message.body)
             }
         }
-        Ok(0)
     }
 
     fn receives(&self, queue: i64, position: Position, receives: &Receives) -> Outcome<()> {
@@ -201,19 +195,15 @@ impl Backend for Writer {
             Change::Queue(queue, records) => self.queue(*queue, records),
             Change::Catalog(record) => {
                 self.leaves_something = true;
-                self.catalog(record).map(|()| RECORD_BYTES)
+                self.catalog(record)
             }
-            Change::Setting(name, value) => {
-                self.setting(name, value).map(|()| value.len()).map_err(Failure::from)
-            }
+            Change::Setting(name, value) => self.setting(name, value).map_err(Failure::from),
         };
-        let written = applied.map_err(|failure| {
+        self.reclaimer.note_written();
+        applied.map_err(|failure| {
             self.disk_was_full = failure.is_full_disk();
             failure.to_string()
-        })?;
-        self.checkpoints.note_written(written);
-        self.reclaimer.note_written();
-        Ok(())
+        })
     }
 
     fn commit(&mut self) -> Result<(), CommitError> {
@@ -248,7 +238,7 @@ impl Backend for Writer {
     }
 
     fn tend(&mut self) -> Option<Duration> {
-        let again_after = self.reclaimer.work(&self.connection, &mut self.checkpoints);
+        let again_after = self.reclaimer.work(&self.connection, &self.checkpoints);
         self.checkpoints.tend(&self.connection);
         again_after
     }
