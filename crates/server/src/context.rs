@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use formiga_engine::catalog::CatalogChange;
 use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
-use formiga_wire::error::ErrorKind;
+use formiga_wire::error::{ErrorKind, QUEUE_DOES_NOT_EXIST};
 use uuid::Uuid;
 
 use crate::error::{self, ApiError};
@@ -22,14 +22,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Reads account and region from the credential in an `Authorization` header,
+    /// The credential in an `Authorization` header.
+    pub(crate) fn credential(authorization: Option<&str>) -> Option<&str> {
+        let (_, credential) = authorization?.split_once("Credential=")?;
+        credential.split([',', ' ']).next()
+    }
+
+    /// Reads account and region from a credential,
     /// `{access key}/{date}/{region}/{service}/aws4_request`. An access key of 12 digits is an
     /// account; any other, or none, means the default account.
-    pub(crate) fn read(authorization: Option<&str>, default_region: &Region) -> Caller {
-        let credential = authorization.and_then(|header| {
-            let (_, credential) = header.split_once("Credential=")?;
-            credential.split([',', ' ']).next()
-        });
+    pub(crate) fn read(credential: Option<&str>, default_region: &Region) -> Caller {
         let mut parts = credential.unwrap_or_default().split('/');
         let account = parts.next().and_then(|access_key| AccountId::parse(access_key).ok());
         let region = parts.nth(1).and_then(|region| Region::parse(region).ok());
@@ -85,7 +87,7 @@ impl Context {
 
 /// The answer to a request for a queue that is not there.
 pub(crate) fn queue_does_not_exist() -> ApiError {
-    ApiError::new(ErrorKind::QueueDoesNotExist, "The specified queue does not exist.")
+    ApiError::new(ErrorKind::QueueDoesNotExist, QUEUE_DOES_NOT_EXIST)
 }
 
 #[cfg(test)]
@@ -93,7 +95,8 @@ mod tests {
     use super::*;
 
     fn caller(authorization: Option<&str>) -> (String, String) {
-        let caller = Caller::read(authorization, &Region::parse("us-east-1").unwrap());
+        let credential = Caller::credential(authorization);
+        let caller = Caller::read(credential, &Region::parse("us-east-1").unwrap());
         (caller.account.to_string(), caller.region.to_string())
     }
 

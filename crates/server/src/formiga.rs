@@ -5,6 +5,7 @@ use std::time::Duration;
 use formiga_store::{Append, Change};
 use formiga_wire::error::ErrorKind;
 use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput};
+use formiga_wire::protocol::Call;
 
 use crate::error::{self, ApiError};
 use crate::gateway::{Answer, Gateway, run};
@@ -13,9 +14,9 @@ use crate::gateway::{Answer, Gateway, run};
 pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
 
 /// The answer to the action, or `None` when there is no such action.
-pub(crate) async fn act(gateway: &Gateway, action: &str, body: &[u8]) -> Option<Answer> {
+pub(crate) async fn act(gateway: &Gateway, action: &str, call: &Call<'_>) -> Option<Answer> {
     match action {
-        "AdvanceClock" => Some(run(body, async |input| advance_clock(gateway, input).await).await),
+        "AdvanceClock" => Some(run(call, async |input| advance_clock(gateway, input).await).await),
         _ => None,
     }
 }

@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use formiga_engine::names::Region;
-use formiga_wire::error::ErrorKind;
-use formiga_wire::json;
-use formiga_wire::protocol::{self, Operation};
+use formiga_wire::form::QueryForm;
+use formiga_wire::protocol::{self, Call, Head, Protocol};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::body::{self, BodyMemory};
+use crate::body::{self, BodyMemory, BoundedBody};
 use crate::browser::BrowserRules;
 use crate::clock::Clock;
 use crate::context::{Caller, Context};
@@ -46,7 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) under_way: AtomicUsize,
 }
 
-/// What an action answers with: a JSON document, or nothing.
+/// What an action answers with: its encoded output.
 pub(crate) type Answer = Result<Vec<u8>, ApiError>;
 
 /// Counts a request for as long as it lives.
@@ -79,68 +78,121 @@ impl Gateway {
             tracing::warn!(%request_id, "a foreign web page's request was refused");
             return refusal(request_id);
         }
-        if head.method == Method::GET {
-            return self.answer_get(&head, request_id);
+        let wire_head = wire_head(&head);
+        if head.method == Method::GET && head.uri.path() == "/health" {
+            return self.health(request_id);
         }
-        let answer = self.act(&head, body, request_id).await;
-        match &answer {
-            Ok(_) => tracing::debug!(%request_id, target = ?head.headers.get(TARGET), "answered"),
-            Err(error) => {
-                let code = error.kind.query_code();
-                tracing::debug!(%request_id, code, message = error.message, "refused");
-            }
+        if !names_an_action(&wire_head) {
+            let body = protocol::UNKNOWN_OPERATION_XML;
+            return response(request_id, StatusCode::NOT_FOUND, XML, body);
         }
-        json_response(request_id, answer)
+        let answer = self.act(&head, &wire_head, body, request_id).await;
+        if let Err(error) = &answer {
+            let code = error.kind.query_code();
+            tracing::debug!(%request_id, code, message = error.message, "refused");
+        }
+        encoded(request_id, wire_head.protocol(), answer)
     }
 
-    async fn act(&self, head: &Parts, body: Incoming, request_id: Uuid) -> Answer {
-        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let target = text(TARGET);
-        let operation = protocol::detect(head.method.as_str(), text(CONTENT_TYPE), target)?;
-        // A server that stops takes no new work; a body that is not here yet is new work.
+    async fn act(
+        &self,
+        head: &Parts,
+        wire_head: &Head<'_>,
+        body: Incoming,
+        request_id: Uuid,
+    ) -> Answer {
+        let id = request_id.to_string();
+        match wire_head.protocol() {
+            Protocol::Json => {
+                let operation = wire_head.target_operation()?;
+                let body = self.read(body).await?;
+                let context = self.context(head, None, request_id);
+                self.dispatch(&context, &Call::json(operation, &body, &id)).await
+            }
+            Protocol::Query | Protocol::QueryJson => {
+                let body = self.read(body).await?;
+                let parameters = wire_head.parameters(&body)?;
+                let call = Call::query(wire_head, &parameters, &id)?;
+                let context = self.context(head, parameters.get("X-Amz-Credential"), request_id);
+                self.dispatch(&context, &call).await
+            }
+        }
+    }
+
+    /// A server that stops takes no new work; a body that is not here yet is new work.
+    async fn read(&self, body: Incoming) -> Result<BoundedBody, ApiError> {
         let mut stopping = self.stopping.clone();
-        let body = tokio::select! {
+        tokio::select! {
             biased;
-            body = body::read(body, &self.body_memory, self.body_timeout) => body?,
-            _ = stopping.wait_for(|stopping| *stopping) => return Err(error::stopping()),
-        };
-        let context = Context {
+            body = body::read(body, &self.body_memory, self.body_timeout) => body,
+            _ = stopping.wait_for(|stopping| *stopping) => Err(error::stopping()),
+        }
+    }
+
+    /// A presigned URL carries its credential among its parameters.
+    fn context(&self, head: &Parts, presigned: Option<&str>, request_id: Uuid) -> Context {
+        let text = |name: HeaderName| text(head, name);
+        let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
+        Context {
             queues: self.queues.clone(),
             random: self.random.clone(),
-            caller: Caller::read(text(AUTHORIZATION), &self.default_region),
+            caller: Caller::read(credential, &self.default_region),
             request_id,
             host: text(HOST).unwrap_or(&self.own_host).to_owned(),
             trace_header: text(TRACE).map(str::to_owned),
-        };
-        self.dispatch(&context, operation, &body).await
+        }
     }
 
-    async fn dispatch(&self, context: &Context, operation: Operation<'_>, body: &[u8]) -> Answer {
-        let answer = match operation.service {
-            "AmazonSQS" => sqs::act(context, operation.action, body).await,
-            "Formiga" => formiga::act(self, operation.action, body).await,
+    async fn dispatch(&self, context: &Context, call: &Call<'_>) -> Answer {
+        let answer = match call.operation.service {
+            "AmazonSQS" => sqs::act(context, call.operation.action, call).await,
+            "Formiga" => formiga::act(self, call.operation.action, call).await,
             _ => None,
         };
-        answer.unwrap_or_else(|| {
-            let message = format!("The operation {} does not exist.", operation.action);
-            Err(ApiError::new(ErrorKind::UnknownOperation, message))
-        })
+        if matches!(answer, Some(Ok(_))) {
+            let request_id = context.request_id;
+            tracing::debug!(%request_id, action = call.operation.action, "answered");
+        }
+        answer.unwrap_or_else(|| Err(call.unknown_operation()))
     }
 
-    fn answer_get(&self, head: &Parts, request_id: Uuid) -> Response<Full<Bytes>> {
-        if head.uri.path() == "/health" {
-            return match self.store.failure() {
-                None => response(request_id, StatusCode::OK, JSON, "{\"status\":\"ok\"}"),
-                Some(why) => {
-                    let body = serde_json::json!({ "status": "failed", "reason": why }).to_string();
-                    response(request_id, StatusCode::SERVICE_UNAVAILABLE, JSON, body)
-                }
-            };
+    fn health(&self, request_id: Uuid) -> Response<Full<Bytes>> {
+        match self.store.failure() {
+            None => response(request_id, StatusCode::OK, JSON, "{\"status\":\"ok\"}"),
+            Some(why) => {
+                let body = serde_json::json!({ "status": "failed", "reason": why }).to_string();
+                response(request_id, StatusCode::SERVICE_UNAVAILABLE, JSON, body)
+            }
         }
-        response(request_id, StatusCode::NOT_FOUND, "text/xml", protocol::UNKNOWN_OPERATION_XML)
     }
 }
 
+fn text(head: &Parts, name: HeaderName) -> Option<&str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn wire_head(head: &Parts) -> Head<'_> {
+    Head {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        content_type: text(head, CONTENT_TYPE),
+        target: text(head, TARGET),
+        accept: text(head, ACCEPT),
+    }
+}
+
+/// Query requests are sent by GET or POST, and a GET without an action asks for a page, of which
+/// there are none but `/health`. JSON's own rules are its codec's.
+fn names_an_action(head: &Head<'_>) -> bool {
+    match (head.protocol(), head.method) {
+        (Protocol::Json, _) | (_, "POST") => true,
+        (_, "GET") => head.query_names_an_action(),
+        _ => false,
+    }
+}
+
+const XML: &str = "text/xml";
 const JSON: &str = "application/json";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -149,37 +201,39 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// Decodes the input, acts, and encodes the output.
 pub(crate) async fn run<I, O>(
-    body: &[u8],
+    call: &Call<'_>,
     action: impl AsyncFnOnce(I) -> Result<O, ApiError>,
 ) -> Answer
 where
-    I: serde::de::DeserializeOwned,
-    O: serde::Serialize,
+    I: serde::de::DeserializeOwned + QueryForm,
+    O: serde::Serialize + QueryForm,
 {
-    action(json::decode(body)?).await.map(|output| json::encode(&output))
+    action(call.decode()?).await.map(|output| call.encode(&output))
 }
 
 /// The same for actions without output.
 pub(crate) async fn run_silent<I>(
-    body: &[u8],
+    call: &Call<'_>,
     action: impl AsyncFnOnce(I) -> Result<(), ApiError>,
 ) -> Answer
 where
-    I: serde::de::DeserializeOwned,
+    I: serde::de::DeserializeOwned + QueryForm,
 {
-    action(json::decode(body)?).await.map(|()| Vec::new())
+    action(call.decode()?).await.map(|()| call.encode_nothing())
 }
 
-fn json_response(request_id: Uuid, answer: Answer) -> Response<Full<Bytes>> {
+fn encoded(request_id: Uuid, protocol: Protocol, answer: Answer) -> Response<Full<Bytes>> {
     match answer {
-        Ok(body) => response(request_id, StatusCode::OK, protocol::JSON_CONTENT_TYPE, body),
+        Ok(body) => response(request_id, StatusCode::OK, protocol.content_type(), body),
         Err(error) => {
             let status = StatusCode::from_u16(error.kind.http_status());
             let status = status.expect("the error table holds HTTP statuses");
-            let body = json::encode_error(&error);
-            let mut response = response(request_id, status, protocol::JSON_CONTENT_TYPE, body);
-            let header = HeaderValue::try_from(error.kind.query_error_header());
-            response.headers_mut().insert(QUERY_ERROR, header.expect("codes are ASCII"));
+            let body = protocol.encode_error(&error, &request_id.to_string());
+            let mut response = response(request_id, status, protocol.content_type(), body);
+            if protocol == Protocol::Json {
+                let header = HeaderValue::try_from(error.kind.query_error_header());
+                response.headers_mut().insert(QUERY_ERROR, header.expect("codes are ASCII"));
+            }
             response
         }
     }

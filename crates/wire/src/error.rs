@@ -16,7 +16,21 @@ impl WireError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> WireError {
         WireError { kind, message: message.into() }
     }
+
+    /// The sentence as the Query protocol has it, where old clients know another one.
+    pub fn query_message(&self) -> &str {
+        match (self.kind, &*self.message) {
+            (ErrorKind::QueueDoesNotExist, QUEUE_DOES_NOT_EXIST) => QUEUE_DOES_NOT_EXIST_QUERY,
+            (_, message) => message,
+        }
+    }
 }
+
+/// What SQS says when there is no such queue.
+pub const QUEUE_DOES_NOT_EXIST: &str = "The specified queue does not exist.";
+
+const QUEUE_DOES_NOT_EXIST_QUERY: &str =
+    "The specified queue does not exist for this wsdl version.";
 
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

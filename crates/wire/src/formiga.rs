@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::form::QueryForm;
+
 /// Moves the server's clock ahead, by the sum of both members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -12,6 +14,8 @@ pub struct AdvanceClockInput {
     pub milliseconds: Option<i64>,
 }
 
+impl QueryForm for AdvanceClockInput {}
+
 /// What `AdvanceClock` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -19,3 +23,5 @@ pub struct AdvanceClockOutput {
     /// The server's time afterwards, in milliseconds since the epoch.
     pub now_milliseconds: i64,
 }
+
+impl QueryForm for AdvanceClockOutput {}

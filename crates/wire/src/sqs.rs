@@ -1,4 +1,5 @@
-//! The input and output struct of each SQS action, with the names of AWS's own model.
+//! The input and output struct of each SQS action, with the names of AWS's own model, and beside
+//! each the table of what the Query protocol calls its lists and maps.
 //!
 //! Every member of an input is optional here: which of them are required, and in which order their
 //! absence is noticed, is the server's to say. Empty lists, empty maps and absent members do not
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::binary;
+use crate::form::{Member, QueryForm, entries, list, list_of, map, map_of, tags};
 
 /// Creates a queue, or finds one that has the same name and the same values of these attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -23,6 +25,10 @@ pub struct CreateQueueInput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
+impl QueryForm for CreateQueueInput {
+    const MEMBERS: &[Member] = &[map("Attributes", "Attribute"), tags("tags")];
+}
+
 /// What `CreateQueue` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -30,6 +36,8 @@ pub struct CreateQueueOutput {
     /// The URL of the queue.
     pub queue_url: String,
 }
+
+impl QueryForm for CreateQueueOutput {}
 
 /// Finds the URL of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -42,6 +50,8 @@ pub struct GetQueueUrlInput {
     pub queue_owner_aws_account_id: Option<String>,
 }
 
+impl QueryForm for GetQueueUrlInput {}
+
 /// What `GetQueueUrl` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -49,6 +59,8 @@ pub struct GetQueueUrlOutput {
     /// The URL of the queue.
     pub queue_url: String,
 }
+
+impl QueryForm for GetQueueUrlOutput {}
 
 /// Lists the caller's queues in one region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -62,6 +74,8 @@ pub struct ListQueuesInput {
     pub next_token: Option<String>,
 }
 
+impl QueryForm for ListQueuesInput {}
+
 /// What `ListQueues` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,6 +88,10 @@ pub struct ListQueuesOutput {
     pub next_token: Option<String>,
 }
 
+impl QueryForm for ListQueuesOutput {
+    const MEMBERS: &[Member] = &[list("QueueUrls", "QueueUrl")];
+}
+
 /// Deletes a queue and its messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -81,6 +99,8 @@ pub struct DeleteQueueInput {
     /// The URL of the queue.
     pub queue_url: Option<String>,
 }
+
+impl QueryForm for DeleteQueueInput {}
 
 /// Reads attributes of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -92,6 +112,10 @@ pub struct GetQueueAttributesInput {
     pub attribute_names: Option<Vec<String>>,
 }
 
+impl QueryForm for GetQueueAttributesInput {
+    const MEMBERS: &[Member] = &[list("AttributeNames", "AttributeName")];
+}
+
 /// What `GetQueueAttributes` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -99,6 +123,10 @@ pub struct GetQueueAttributesOutput {
     /// The attributes that were asked for and are set, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
+}
+
+impl QueryForm for GetQueueAttributesOutput {
+    const MEMBERS: &[Member] = &[map("Attributes", "Attribute")];
 }
 
 /// Changes attributes of a queue, all of them or none.
@@ -111,6 +139,10 @@ pub struct SetQueueAttributesInput {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
+impl QueryForm for SetQueueAttributesInput {
+    const MEMBERS: &[Member] = &[map("Attributes", "Attribute")];
+}
+
 /// Removes every message of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -118,6 +150,8 @@ pub struct PurgeQueueInput {
     /// The URL of the queue.
     pub queue_url: Option<String>,
 }
+
+impl QueryForm for PurgeQueueInput {}
 
 /// Sets tags of a queue; those with other keys stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -127,6 +161,10 @@ pub struct TagQueueInput {
     pub queue_url: Option<String>,
     /// The tags to set, by key.
     pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl QueryForm for TagQueueInput {
+    const MEMBERS: &[Member] = &[tags("Tags")];
 }
 
 /// Removes tags of a queue.
@@ -139,6 +177,10 @@ pub struct UntagQueueInput {
     pub tag_keys: Option<Vec<String>>,
 }
 
+impl QueryForm for UntagQueueInput {
+    const MEMBERS: &[Member] = &[list("TagKeys", "TagKey")];
+}
+
 /// Reads the tags of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -147,6 +189,8 @@ pub struct ListQueueTagsInput {
     pub queue_url: Option<String>,
 }
 
+impl QueryForm for ListQueueTagsInput {}
+
 /// What `ListQueueTags` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -154,6 +198,10 @@ pub struct ListQueueTagsOutput {
     /// The tags, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+impl QueryForm for ListQueueTagsOutput {
+    const MEMBERS: &[Member] = &[tags("Tags")];
 }
 
 /// The value of a message attribute, in requests and in answers.
@@ -177,6 +225,11 @@ pub struct MessageAttributeValue {
     pub binary_list_values: Option<Vec<Vec<u8>>>,
 }
 
+impl QueryForm for MessageAttributeValue {
+    const MEMBERS: &[Member] =
+        &[list("StringListValues", "StringListValue"), list("BinaryListValues", "BinaryListValue")];
+}
+
 /// Sends a message to a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -195,6 +248,13 @@ pub struct SendMessageInput {
     pub message_deduplication_id: Option<String>,
     /// The message group ID.
     pub message_group_id: Option<String>,
+}
+
+impl QueryForm for SendMessageInput {
+    const MEMBERS: &[Member] = &[
+        map_of::<MessageAttributeValue>("MessageAttributes", "MessageAttribute"),
+        map_of::<MessageAttributeValue>("MessageSystemAttributes", "MessageSystemAttribute"),
+    ];
 }
 
 /// What `SendMessage` answers.
@@ -217,6 +277,8 @@ pub struct SendMessageOutput {
     pub sequence_number: Option<String>,
 }
 
+impl QueryForm for SendMessageOutput {}
+
 /// Sends up to 10 messages to a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -225,6 +287,11 @@ pub struct SendMessageBatchInput {
     pub queue_url: Option<String>,
     /// The messages.
     pub entries: Option<Vec<SendMessageBatchRequestEntry>>,
+}
+
+impl QueryForm for SendMessageBatchInput {
+    const MEMBERS: &[Member] =
+        &[entries::<SendMessageBatchRequestEntry>("SendMessageBatchRequestEntry")];
 }
 
 /// A message to send.
@@ -247,6 +314,10 @@ pub struct SendMessageBatchRequestEntry {
     pub message_group_id: Option<String>,
 }
 
+impl QueryForm for SendMessageBatchRequestEntry {
+    const MEMBERS: &[Member] = SendMessageInput::MEMBERS;
+}
+
 /// What `SendMessageBatch` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -257,6 +328,13 @@ pub struct SendMessageBatchOutput {
     /// The entries that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<BatchResultErrorEntry>,
+}
+
+impl QueryForm for SendMessageBatchOutput {
+    const MEMBERS: &[Member] = &[
+        list_of::<SendMessageBatchResultEntry>("Successful", "SendMessageBatchResultEntry"),
+        FAILED,
+    ];
 }
 
 /// A message that was sent.
@@ -281,6 +359,8 @@ pub struct SendMessageBatchResultEntry {
     pub sequence_number: Option<String>,
 }
 
+impl QueryForm for SendMessageBatchResultEntry {}
+
 /// An entry of a batch that failed, while others may have succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -295,6 +375,10 @@ pub struct BatchResultErrorEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
+
+impl QueryForm for BatchResultErrorEntry {}
+
+const FAILED: Member = list_of::<BatchResultErrorEntry>("Failed", "BatchResultErrorEntry");
 
 /// Receives up to 10 messages from a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -319,6 +403,14 @@ pub struct ReceiveMessageInput {
     pub receive_request_attempt_id: Option<String>,
 }
 
+impl QueryForm for ReceiveMessageInput {
+    const MEMBERS: &[Member] = &[
+        list("AttributeNames", "AttributeName"),
+        list("MessageSystemAttributeNames", "MessageSystemAttributeName"),
+        list("MessageAttributeNames", "MessageAttributeName"),
+    ];
+}
+
 /// What `ReceiveMessage` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase", bound(serialize = "B: AsRef<str>"))]
@@ -326,6 +418,10 @@ pub struct ReceiveMessageOutput<B = String> {
     /// The messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message<B>>,
+}
+
+impl<B> QueryForm for ReceiveMessageOutput<B> {
+    const MEMBERS: &[Member] = &[list_of::<Message>("Messages", "Message")];
 }
 
 /// A received message. Its body is whatever holds the text: a body of a mebibyte that the server
@@ -354,6 +450,13 @@ pub struct Message<B = String> {
     pub message_attributes: BTreeMap<String, MessageAttributeValue>,
 }
 
+impl<B> QueryForm for Message<B> {
+    const MEMBERS: &[Member] = &[
+        map("Attributes", "Attribute"),
+        map_of::<MessageAttributeValue>("MessageAttributes", "MessageAttribute"),
+    ];
+}
+
 /// Deletes a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -363,6 +466,8 @@ pub struct DeleteMessageInput {
     /// The receipt handle of the message's last receive.
     pub receipt_handle: Option<String>,
 }
+
+impl QueryForm for DeleteMessageInput {}
 
 /// Deletes up to 10 messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -374,6 +479,11 @@ pub struct DeleteMessageBatchInput {
     pub entries: Option<Vec<DeleteMessageBatchRequestEntry>>,
 }
 
+impl QueryForm for DeleteMessageBatchInput {
+    const MEMBERS: &[Member] =
+        &[entries::<DeleteMessageBatchRequestEntry>("DeleteMessageBatchRequestEntry")];
+}
+
 /// A message to delete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -383,6 +493,8 @@ pub struct DeleteMessageBatchRequestEntry {
     /// The receipt handle of the message's last receive.
     pub receipt_handle: Option<String>,
 }
+
+impl QueryForm for DeleteMessageBatchRequestEntry {}
 
 /// What `DeleteMessageBatch` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -396,6 +508,13 @@ pub struct DeleteMessageBatchOutput {
     pub failed: Vec<BatchResultErrorEntry>,
 }
 
+impl QueryForm for DeleteMessageBatchOutput {
+    const MEMBERS: &[Member] = &[
+        list_of::<DeleteMessageBatchResultEntry>("Successful", "DeleteMessageBatchResultEntry"),
+        FAILED,
+    ];
+}
+
 /// An entry whose message was deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -403,6 +522,8 @@ pub struct DeleteMessageBatchResultEntry {
     /// The ID of the entry.
     pub id: String,
 }
+
+impl QueryForm for DeleteMessageBatchResultEntry {}
 
 /// Changes how long a received message stays in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -416,6 +537,8 @@ pub struct ChangeMessageVisibilityInput {
     pub visibility_timeout: Option<i64>,
 }
 
+impl QueryForm for ChangeMessageVisibilityInput {}
+
 /// Changes how long up to 10 received messages stay in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -424,6 +547,12 @@ pub struct ChangeMessageVisibilityBatchInput {
     pub queue_url: Option<String>,
     /// The changes.
     pub entries: Option<Vec<ChangeMessageVisibilityBatchRequestEntry>>,
+}
+
+impl QueryForm for ChangeMessageVisibilityBatchInput {
+    const MEMBERS: &[Member] = &[entries::<ChangeMessageVisibilityBatchRequestEntry>(
+        "ChangeMessageVisibilityBatchRequestEntry",
+    )];
 }
 
 /// The change of one message's visibility timeout.
@@ -438,6 +567,8 @@ pub struct ChangeMessageVisibilityBatchRequestEntry {
     pub visibility_timeout: Option<i64>,
 }
 
+impl QueryForm for ChangeMessageVisibilityBatchRequestEntry {}
+
 /// What `ChangeMessageVisibilityBatch` answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -450,6 +581,16 @@ pub struct ChangeMessageVisibilityBatchOutput {
     pub failed: Vec<BatchResultErrorEntry>,
 }
 
+impl QueryForm for ChangeMessageVisibilityBatchOutput {
+    const MEMBERS: &[Member] = &[
+        list_of::<ChangeMessageVisibilityBatchResultEntry>(
+            "Successful",
+            "ChangeMessageVisibilityBatchResultEntry",
+        ),
+        FAILED,
+    ];
+}
+
 /// An entry whose change took effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -457,6 +598,8 @@ pub struct ChangeMessageVisibilityBatchResultEntry {
     /// The ID of the entry.
     pub id: String,
 }
+
+impl QueryForm for ChangeMessageVisibilityBatchResultEntry {}
 
 fn text<B: AsRef<str>, S: Serializer>(body: &B, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(body.as_ref())

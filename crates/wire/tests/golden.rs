@@ -25,6 +25,9 @@ fn the_codec_does_what_was_recorded() {
     list_queues(&mut exchanges);
     delete_queue(&mut exchanges);
     get_queue_attributes(&mut exchanges);
+    set_queue_attributes(&mut exchanges);
+    purge_queue(&mut exchanges);
+    queue_tags(&mut exchanges);
     send_message(&mut exchanges);
     send_message_batch(&mut exchanges);
     receive_message(&mut exchanges);
@@ -35,13 +38,15 @@ fn the_codec_does_what_was_recorded() {
     advance_clock(&mut exchanges);
     malformed_input(&mut exchanges);
     unknown_operations(&mut exchanges);
-    exchanges.finish(&actions());
+    refused_parameters(&mut exchanges);
+    let sqs = actions(include_str!("../src/sqs.rs"));
+    let formiga = actions(include_str!("../src/formiga.rs"));
+    exchanges.finish(&[sqs.as_slice(), &formiga].concat(), &sqs);
 }
 
 /// Every action that has an input.
-fn actions() -> Vec<&'static str> {
-    let sources = [include_str!("../src/sqs.rs"), include_str!("../src/formiga.rs")];
-    let structs = sources.iter().flat_map(|source| source.split("pub struct ").skip(1));
+fn actions(source: &str) -> Vec<&str> {
+    let structs = source.split("pub struct ").skip(1);
     let names = structs.filter_map(|source| source.split_once(' ').map(|(name, _)| name));
     names.filter_map(|name| name.strip_suffix("Input")).collect()
 }
@@ -116,6 +121,7 @@ fn delete_queue(exchanges: &mut Exchanges) {
     let input = DeleteQueueInput { queue_url: text(URL) };
     exchanges.request("DeleteQueue/plain", &input);
     exchanges.request("DeleteQueue/every_member", &input);
+    exchanges.no_output("DeleteQueue/plain");
 }
 
 fn get_queue_attributes(exchanges: &mut Exchanges) {
@@ -126,6 +132,9 @@ fn get_queue_attributes(exchanges: &mut Exchanges) {
         attribute_names: Some(texts(["QueueArn", "ApproximateNumberOfMessages"])),
     };
     exchanges.request("GetQueueAttributes/every_member", &every_member);
+    let presigned =
+        GetQueueAttributesInput { queue_url: text("/000000000000/orders"), ..every_member };
+    exchanges.query_request("GetQueueAttributes/presigned", &presigned);
     exchanges.response("GetQueueAttributes/plain", &GetQueueAttributesOutput::default());
     let every_member = GetQueueAttributesOutput {
         attributes: map([
@@ -136,12 +145,53 @@ fn get_queue_attributes(exchanges: &mut Exchanges) {
     exchanges.response("GetQueueAttributes/every_member", &every_member);
 }
 
+fn set_queue_attributes(exchanges: &mut Exchanges) {
+    let input = SetQueueAttributesInput {
+        queue_url: text(URL),
+        attributes: Some(map([("DelaySeconds", "5"), ("VisibilityTimeout", "60")])),
+    };
+    exchanges.request("SetQueueAttributes/plain", &input);
+    exchanges.request("SetQueueAttributes/every_member", &input);
+    exchanges.no_output("SetQueueAttributes/plain");
+}
+
+fn purge_queue(exchanges: &mut Exchanges) {
+    let input = PurgeQueueInput { queue_url: text(URL) };
+    exchanges.request("PurgeQueue/plain", &input);
+    exchanges.request("PurgeQueue/every_member", &input);
+    exchanges.no_output("PurgeQueue/plain");
+    exchanges.error(
+        "PurgeQueue/in_progress",
+        ErrorKind::PurgeQueueInProgress,
+        "Only one PurgeQueue operation on orders is allowed every 60 seconds.",
+    );
+}
+
+fn queue_tags(exchanges: &mut Exchanges) {
+    let tags = map([("team", "shop"), ("empty", "")]);
+    let input = TagQueueInput { queue_url: text(URL), tags: Some(tags.clone()) };
+    exchanges.request("TagQueue/plain", &input);
+    exchanges.request("TagQueue/every_member", &input);
+    exchanges.no_output("TagQueue/plain");
+    let input = UntagQueueInput { queue_url: text(URL), tag_keys: Some(texts(["team", "empty"])) };
+    exchanges.request("UntagQueue/plain", &input);
+    exchanges.request("UntagQueue/every_member", &input);
+    exchanges.no_output("UntagQueue/plain");
+    let input = ListQueueTagsInput { queue_url: text(URL) };
+    exchanges.request("ListQueueTags/plain", &input);
+    exchanges.request("ListQueueTags/every_member", &input);
+    exchanges.response("ListQueueTags/no_tags", &ListQueueTagsOutput::default());
+    exchanges.response("ListQueueTags/plain", &ListQueueTagsOutput { tags });
+}
+
 fn send_message(exchanges: &mut Exchanges) {
     let plain =
         SendMessageInput { queue_url: text(URL), message_body: text("hi"), ..Default::default() };
     exchanges.request("SendMessage/plain", &plain);
     // Some SDKs send to the queue's path; what they name in the body counts.
     exchanges.request("SendMessage/to_the_queue_path", &plain);
+    let by_path = SendMessageInput { queue_url: text("/000000000000/orders"), ..plain.clone() };
+    exchanges.query_request("SendMessage/by_the_queue_path", &by_path);
     exchanges.request("SendMessage/null_members", &plain);
     exchanges.request("SendMessage/unknown_members", &plain);
     exchanges.request("SendMessage/repeated_members", &plain);
@@ -277,6 +327,12 @@ fn receive_message(exchanges: &mut Exchanges) {
         receive_request_attempt_id: text("attempt-1"),
     };
     exchanges.request("ReceiveMessage/every_member", &every_member);
+    let generic = ReceiveMessageInput {
+        attribute_names: Some(texts(["All"])),
+        message_attribute_names: Some(texts(["color", "Hel.*"])),
+        ..plain
+    };
+    exchanges.query_request("ReceiveMessage/generic_client", &generic);
     exchanges.response("ReceiveMessage/nothing", &<ReceiveMessageOutput>::default());
     let plain = Message {
         message_id: ID.to_owned(),
@@ -317,6 +373,7 @@ fn delete_message(exchanges: &mut Exchanges) {
     let input = DeleteMessageInput { queue_url: text(URL), receipt_handle: text(HANDLE) };
     exchanges.request("DeleteMessage/plain", &input);
     exchanges.request("DeleteMessage/every_member", &input);
+    exchanges.no_output("DeleteMessage/plain");
     exchanges.error(
         "DeleteMessage/receipt_handle_is_invalid",
         ErrorKind::ReceiptHandleIsInvalid,
@@ -363,6 +420,7 @@ fn change_message_visibility(exchanges: &mut Exchanges) {
     exchanges.request("ChangeMessageVisibility/plain", &input);
     let zero = ChangeMessageVisibilityInput { visibility_timeout: Some(0), ..input };
     exchanges.request("ChangeMessageVisibility/every_member", &zero);
+    exchanges.no_output("ChangeMessageVisibility/plain");
     exchanges.error(
         "ChangeMessageVisibility/deleted_message",
         ErrorKind::InvalidParameterValue,
@@ -406,7 +464,7 @@ fn advance_clock(exchanges: &mut Exchanges) {
     let every_member = AdvanceClockInput { seconds: Some(30), milliseconds: Some(500) };
     exchanges.request("AdvanceClock/every_member", &every_member);
     let output = AdvanceClockOutput { now_milliseconds: 1_795_402_169_000 };
-    exchanges.response("AdvanceClock/plain", &output);
+    exchanges.json_response("AdvanceClock/plain", &output);
 }
 
 fn malformed_input(exchanges: &mut Exchanges) {
@@ -440,14 +498,47 @@ fn unknown_operations(exchanges: &mut Exchanges) {
     for (case, why) in [
         ("UnknownOperation/no_target", "The request has no X-Amz-Target."),
         ("UnknownOperation/no_action", "The target \"AmazonSQS\" names no operation."),
-        ("UnknownOperation/get", "AWS JSON 1.0 requests are sent by POST, not by GET."),
-        (
-            "UnknownOperation/query",
-            "This version speaks AWS JSON 1.0 only: requests need the header X-Amz-Target. The Query protocol is not supported.",
-        ),
     ] {
         exchanges.refused::<SendMessageInput>(case, ErrorKind::UnknownOperation, why);
     }
+}
+
+fn refused_parameters(exchanges: &mut Exchanges) {
+    let invalid = ErrorKind::InvalidParameterValue;
+    for (case, kind, why) in [
+        (
+            "SendMessage/text_for_integer",
+            invalid,
+            "Value soon for parameter DelaySeconds is invalid. Reason: Must be an integer.",
+        ),
+        (
+            "SendMessage/not_base64",
+            invalid,
+            "Value ? for parameter MessageAttribute.1.Value.BinaryValue is invalid. Reason: Must be base64.",
+        ),
+        (
+            "SendMessage/not_utf8",
+            ErrorKind::MalformedInput,
+            "The parameters are not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
+        ),
+        (
+            "UnknownOperation/no_action",
+            ErrorKind::MissingParameter,
+            "The request must contain the parameter Action.",
+        ),
+    ] {
+        exchanges.query_refused::<SendMessageInput>(case, kind, why);
+    }
+    exchanges.query_refused::<CreateQueueInput>(
+        "CreateQueue/value_missing",
+        ErrorKind::MissingParameter,
+        "The request must contain the parameter Attribute.1.Value.",
+    );
+    exchanges.query_refused::<CreateQueueInput>(
+        "CreateQueue/on_a_queue_path",
+        ErrorKind::UnknownOperation,
+        "The action CreateQueue is not valid for this endpoint.",
+    );
 }
 
 /// A message attribute of each kind, one of them with the members that SQS does not implement.

@@ -1,25 +1,18 @@
-//! What holds for any input: decoding never panics, and text survives the wire.
+//! What holds for any input in AWS JSON: decoding never panics, and text survives the wire.
+
+mod text;
 
 use formiga_wire::error::{ErrorKind, WireError};
 use formiga_wire::formiga::AdvanceClockInput;
 use formiga_wire::json;
-use formiga_wire::protocol::{self, Operation};
+use formiga_wire::protocol::{Head, Operation};
 use formiga_wire::sqs::*;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// The characters SQS takes in bodies.
-fn legal_text() -> impl Strategy<Value = String> {
-    let legal = prop_oneof![
-        prop_oneof![Just('\t'), Just('\n'), Just('\r'), Just('"'), Just('\\')],
-        proptest::char::range(' ', '\u{d7ff}'),
-        proptest::char::range('\u{e000}', '\u{fffd}'),
-        proptest::char::range('\u{10000}', char::MAX),
-    ];
-    vec(legal, 0..200).prop_map(String::from_iter)
-}
+use text::legal_text;
 
 /// JSON in the vocabulary of the inputs, so that members often have a meaning but a wrong type.
 fn any_input() -> impl Strategy<Value = Value> {
@@ -166,10 +159,12 @@ proptest! {
         content_type in option::of(".*"),
         target in option::of(".*"),
     ) {
-        let detected = protocol::detect(&method, content_type.as_deref(), target.as_deref());
-        match detected {
+        let (content_type, target) = (content_type.as_deref(), target.as_deref());
+        let head = Head { method: &method, content_type, target, ..Head::default() };
+        head.protocol();
+        match head.target_operation() {
             Ok(Operation { service, action }) => {
-                prop_assert_eq!(Some(format!("{service}.{action}")), target);
+                prop_assert_eq!(Some(format!("{service}.{action}")), target.map(str::to_owned));
             }
             Err(error) => prop_assert_eq!(error.kind, ErrorKind::UnknownOperation),
         }

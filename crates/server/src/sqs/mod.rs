@@ -20,67 +20,69 @@ mod set_queue_attributes;
 mod tag_queue;
 mod untag_queue;
 
+use formiga_wire::protocol::Call;
+
 use crate::context::Context;
 use crate::gateway::{Answer, run, run_silent};
 
 /// The answer to the action, or `None` when there is no such action.
-pub(crate) async fn act(ctx: &Context, action: &str, body: &[u8]) -> Option<Answer> {
+pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<Answer> {
     Some(match action {
         "ChangeMessageVisibility" => {
-            run_silent(body, async |input| {
+            run_silent(call, async |input| {
                 change_message_visibility::change_message_visibility(ctx, input).await
             })
             .await
         }
         "ChangeMessageVisibilityBatch" => {
-            run(body, async |input| {
+            run(call, async |input| {
                 change_message_visibility_batch::change_message_visibility_batch(ctx, input).await
             })
             .await
         }
         "CreateQueue" => {
-            run(body, async |input| create_queue::create_queue(ctx, input).await).await
+            run(call, async |input| create_queue::create_queue(ctx, input).await).await
         }
         "DeleteMessage" => {
-            run_silent(body, async |input| delete_message::delete_message(ctx, input).await).await
+            run_silent(call, async |input| delete_message::delete_message(ctx, input).await).await
         }
         "DeleteMessageBatch" => {
-            run(body, async |input| delete_message_batch::delete_message_batch(ctx, input).await)
+            run(call, async |input| delete_message_batch::delete_message_batch(ctx, input).await)
                 .await
         }
         "DeleteQueue" => {
-            run_silent(body, async |input| delete_queue::delete_queue(ctx, input).await).await
+            run_silent(call, async |input| delete_queue::delete_queue(ctx, input).await).await
         }
         "GetQueueAttributes" => {
-            run(body, async |input| get_queue_attributes::get_queue_attributes(ctx, input).await)
+            run(call, async |input| get_queue_attributes::get_queue_attributes(ctx, input).await)
                 .await
         }
-        "GetQueueUrl" => run(body, async |input| get_queue_url::get_queue_url(ctx, input)).await,
+        "GetQueueUrl" => run(call, async |input| get_queue_url::get_queue_url(ctx, input)).await,
         "ListQueueTags" => {
-            run(body, async |input| list_queue_tags::list_queue_tags(ctx, &input)).await
+            run(call, async |input| list_queue_tags::list_queue_tags(ctx, &input)).await
         }
-        "ListQueues" => run(body, async |input| list_queues::list_queues(ctx, input)).await,
+        "ListQueues" => run(call, async |input| list_queues::list_queues(ctx, input)).await,
         "PurgeQueue" => {
-            run_silent(body, async |input| purge_queue::purge_queue(ctx, input).await).await
+            run_silent(call, async |input| purge_queue::purge_queue(ctx, input).await).await
         }
         "ReceiveMessage" => {
-            run(body, async |input| receive_message::receive_message(ctx, input).await).await
+            run(call, async |input| receive_message::receive_message(ctx, input).await).await
         }
         "SendMessage" => {
-            run(body, async |input| send_message::send_message(ctx, input).await).await
+            run(call, async |input| send_message::send_message(ctx, input).await).await
         }
         "SendMessageBatch" => {
-            run(body, async |input| send_message_batch::send_message_batch(ctx, input).await).await
+            run(call, async |input| send_message_batch::send_message_batch(ctx, input).await).await
         }
         "SetQueueAttributes" => {
-            run_silent(body, async |input| {
+            run_silent(call, async |input| {
                 set_queue_attributes::set_queue_attributes(ctx, input).await
             })
             .await
         }
-        "TagQueue" => run_silent(body, async |input| tag_queue::tag_queue(ctx, input).await).await,
+        "TagQueue" => run_silent(call, async |input| tag_queue::tag_queue(ctx, input).await).await,
         "UntagQueue" => {
-            run_silent(body, async |input| untag_queue::untag_queue(ctx, input).await).await
+            run_silent(call, async |input| untag_queue::untag_queue(ctx, input).await).await
         }
         _ => return None,
     })

@@ -1,0 +1,114 @@
+//! The Query protocol's requests: form parameters, from a body or from a URL.
+//!
+//! `Attribute.2.Name=VisibilityTimeout` is a path: the member `Attributes`, its second element, and
+//! of that the name. Each struct's [`QueryForm`] tells what its lists and maps are called.
+
+mod node;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use percent_encoding::percent_decode;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ErrorKind, WireError};
+use crate::form::QueryForm;
+use node::Node;
+
+/// How many parameters one request may have. The fullest batch that SQS accepts has a few hundred;
+/// without a bound, a body of a few bytes per parameter would take many times its size in memory.
+const PARAMETERS_MAX: usize = 10_000;
+
+/// The parameters of one request.
+///
+/// They are ordered by their paths, numbers by their value, so what belongs to one element lies
+/// together. Parameters with equal names keep their order.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters<'a>(Vec<Parameter<'a>>);
+
+#[derive(Clone, Debug)]
+struct Parameter<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads `name=value&name=value` from each of `sources`. Of two parameters with the same name
+    /// the last one counts, so a later source wins over an earlier one.
+    ///
+    /// Both `+` and `%20` mean a space. What is not UTF-8 is refused, since a message must arrive
+    /// as it was sent or not at all.
+    pub fn parse(sources: &[&'a [u8]]) -> Result<Parameters<'a>, WireError> {
+        let pieces = sources.iter().flat_map(|source| source.split(|byte| *byte == b'&'));
+        let mut parameters = Vec::new();
+        for piece in pieces.filter(|piece| !piece.is_empty()) {
+            if parameters.len() == PARAMETERS_MAX {
+                return Err(malformed("The request has too many parameters"));
+            }
+            let end = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
+            let value = piece.get(end + 1..).unwrap_or_default();
+            parameters.push(Parameter { name: unescape(&piece[..end])?, value: unescape(value)? });
+        }
+        parameters.sort_by(|a, b| by_path(&a.name, &b.name));
+        Ok(Parameters(parameters))
+    }
+
+    /// The value of the parameter with this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let last = self.0.iter().rfind(|parameter| parameter.name == name);
+        last.map(|parameter| &*parameter.value)
+    }
+
+    /// Adds a parameter, unless the request has it.
+    pub fn or_insert(&mut self, name: &'static str, value: &'a str) {
+        if self.get(name).is_none() {
+            let at = self.0.partition_point(|other| by_path(&other.name, name).is_lt());
+            self.0.insert(at, Parameter { name: name.into(), value: value.into() });
+        }
+    }
+}
+
+/// Decodes an action's input.
+///
+/// Unknown parameters are ignored. Lists and maps may be numbered from any number on and with gaps,
+/// the single element may go without a number (`AttributeName=All`), and the forms of generic Query
+/// clients are taken too: `AttributeNames.member.1`, `Attributes.entry.1.key`. A list or map that
+/// is named with an empty text is empty, which is how SDKs write it.
+pub fn decode<T: DeserializeOwned + QueryForm>(
+    parameters: &Parameters<'_>,
+) -> Result<T, WireError> {
+    T::deserialize(Node::root(&parameters.0, T::MEMBERS)).map_err(node::Refusal::into_wire_error)
+}
+
+fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {
+    let not_utf8 = |error| malformed(format!("The parameters are not UTF-8: {error}"));
+    if !bytes.contains(&b'+') {
+        return percent_decode(bytes).decode_utf8().map_err(not_utf8);
+    }
+    let spaced: Vec<u8> =
+        bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let text = percent_decode(&spaced).decode_utf8().map_err(not_utf8)?;
+    Ok(Cow::Owned(text.into_owned()))
+}
+
+/// Path by path: `A` comes before `A.2`, and `A.2` before `A.10` and `A.x`.
+fn by_path(a: &str, b: &str) -> Ordering {
+    let key = |segment| match is_number(segment) {
+        // Without leading zeros, the longer number is the larger one.
+        true => (0, segment.len(), segment),
+        false => (1, 0, segment),
+    };
+    a.split('.').map(key).cmp(b.split('.').map(key))
+}
+
+/// Whether a part of a path numbers an element: decimal, without leading zeros.
+fn is_number(segment: &str) -> bool {
+    !segment.starts_with('0') && !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn malformed(sentence: impl Into<String>) -> WireError {
+    WireError::new(ErrorKind::MalformedInput, sentence)
+}
+
+#[cfg(test)]
+mod tests;
