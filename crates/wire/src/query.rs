@@ -103,7 +103,8 @@ fn by_path(a: &str, b: &str) -> Ordering {
 
 /// Whether a part of a path numbers an element: decimal, without leading zeros.
 fn is_number(segment: &str) -> bool {
-    !segment.starts_with('0') && !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
+    let canonical = segment == "0" || !segment.starts_with('0');
+    canonical && !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn malformed(sentence: impl Into<String>) -> WireError {

@@ -66,6 +66,7 @@ fn unknown_parameters_are_ignored() {
 fn elements_are_ordered_by_number_and_may_have_gaps() {
     let query = "AttributeName.10=c&AttributeName.9=b&AttributeName.2=a&AttributeName.100=d";
     assert_eq!(names(query), texts(["a", "b", "c", "d"]));
+    assert_eq!(names("AttributeName.1=b&AttributeName.0=a&AttributeName.01=c"), texts(["a", "b"]));
     let huge = "AttributeName.99999999999999999999999=b&AttributeName.7=a";
     assert_eq!(names(huge), texts(["a", "b"]));
 }
