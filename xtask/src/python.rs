@@ -14,12 +14,19 @@ pub(crate) fn interpreter() -> Option<&'static str> {
     ["python3", "python"].into_iter().find(|name| version(name).is_some())
 }
 
-/// A virtual environment with what `requirements.txt` names, and its Python.
+/// What the tests use: today's SDK, and one from the days of the Query protocol.
+pub(crate) const REQUIREMENTS: &str = "requirements.txt";
+pub(crate) const QUERY_REQUIREMENTS: &str = "requirements-query.txt";
+
+/// A virtual environment with what the file `requirements` names, and its Python.
 ///
 /// It is made once and kept under the target directory; other requirements or
 /// another Python get an environment of their own.
-pub(crate) fn environment(interpreter: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let requirements = tests().join("requirements.txt");
+pub(crate) fn environment(
+    interpreter: &str,
+    requirements: &str,
+) -> Result<PathBuf, Box<dyn Error>> {
+    let requirements = tests().join(requirements);
     let mut hasher = DefaultHasher::new();
     fs::read(&requirements)?.hash(&mut hasher);
     version(interpreter).hash(&mut hasher);

@@ -1,5 +1,8 @@
 //! `cargo xtask test`: every test, with what it needs.
 
+use std::error::Error;
+use std::path::PathBuf;
+
 use crate::Outcome;
 use crate::passed::{Half, Record};
 use crate::python;
@@ -59,7 +62,8 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
         "the server, built for the SDK tests",
         cargo().args(["build", "--package", "formiga-server"]),
     );
-    let python = steps.step("the Python environment", || python::environment(interpreter));
+    let environment = |requirements| python::environment(interpreter, requirements);
+    let python = steps.step("the Python environment", || environment(python::REQUIREMENTS));
     match python {
         Some(python) if built => {
             let mut pytest = python::pytest(python);
@@ -70,6 +74,36 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
                 }
                 run_to_success(&mut pytest)
             });
+        }
+        _ => steps.skip(name, "a step before it failed"),
+    }
+    // Arguments choose among the tests of today's SDK.
+    if extra.is_empty() {
+        query_tests(steps, built, || environment(python::QUERY_REQUIREMENTS));
+    }
+}
+
+/// What an SDK of the Query protocol can do, tested once more with such an SDK.
+const QUERY_TESTS: [&str; 6] = [
+    "test_query.py",
+    "test_queues.py",
+    "test_messages.py",
+    "test_batches.py",
+    "test_time.py",
+    "test_namespaces.py",
+];
+
+fn query_tests(
+    steps: &mut Steps,
+    built: bool,
+    environment: impl FnOnce() -> Result<PathBuf, Box<dyn Error>>,
+) {
+    let name = "SDK tests, Python, the Query protocol";
+    match steps.step("the Python environment of the Query protocol", environment) {
+        Some(python) if built => {
+            let mut pytest = python::pytest(python);
+            let pytest = pytest.args(QUERY_TESTS).env("FORMIGA_BIN", workspace::formiga("debug"));
+            steps.command(name, pytest);
         }
         _ => steps.skip(name, "a step before it failed"),
     }

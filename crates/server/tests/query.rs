@@ -178,7 +178,7 @@ async fn a_body_without_a_content_type_is_a_form() {
 }
 
 #[tokio::test]
-async fn a_deleted_queue_does_not_exist_edge_32_and_39() {
+async fn a_deleted_queue_does_not_exist_edges_32_and_39() {
     let scene = Scene::memory().await;
     ok(&on_queue(&scene, "Action=DeleteQueue").await);
     let attributes = "Action=GetQueueAttributes&AttributeName.1=All";
@@ -197,7 +197,7 @@ async fn a_queue_is_deleted_by_a_get_of_its_url_edge_38() {
 }
 
 #[tokio::test]
-async fn line_ends_and_quotes_survive_in_xml_edge_78_and_260() {
+async fn line_ends_and_quotes_survive_in_xml_edges_78_and_260() {
     let scene = Scene::memory().await;
     for body in
         ["{\r\n\"machineID\" : \"a\"}", "{\"foo\": \"ba\rr\", \"foo2\": \"ba&quot;r&quot;\"}"]
