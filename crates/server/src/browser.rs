@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use hyper::HeaderMap;
-use hyper::header::{HOST, ORIGIN};
+use hyper::header::{ACCEPT_LANGUAGE, HOST, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 
 /// Which origins and host names browsers may use besides the server's own.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ impl BrowserRules {
     /// is known: localhost, an IP address, or an allowed name.
     pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-        let site = text("sec-fetch-site");
+        let site = text(SITE);
         let origin = text(ORIGIN.as_str());
         if site.is_none() && origin.is_none() {
             return true;
@@ -36,6 +36,17 @@ impl BrowserRules {
         let own_origin = origin.is_none_or(|origin| is_own(origin, host));
         let same_site = matches!(site, None | Some("same-origin" | "none"));
         self.is_known_host(host) && (allowed_origin || (same_site && own_origin))
+    }
+
+    /// Whether the request, which asks for an action by GET, may be looked at.
+    ///
+    /// A page can make a browser GET any address without an `Origin`, as the source of an image or
+    /// from a name made to resolve to this machine, and browsers send `Sec-Fetch-Site` to
+    /// trustworthy addresses only, which plain HTTP to another machine or name is not. So what
+    /// comes from a browser must tell where its page came from.
+    pub(crate) fn allow_action_by_get(&self, headers: &HeaderMap) -> bool {
+        let tells = headers.contains_key(SITE) || headers.contains_key(ORIGIN);
+        self.allow(headers) && (tells || !is_browser(headers))
     }
 
     fn is_allowed_origin(&self, origin: &str) -> bool {
@@ -49,6 +60,17 @@ impl BrowserRules {
             || address.parse::<IpAddr>().is_ok()
             || self.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
+}
+
+const SITE: &str = "sec-fetch-site";
+
+/// Whether a browser may have sent this. Pages can change some of these headers, but not leave all
+/// of them out; no SDK sends one of them.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"))
+        || headers.contains_key(ACCEPT_LANGUAGE)
+        || headers.contains_key(REFERER)
 }
 
 fn is_own(origin: &str, host: &str) -> bool {
@@ -67,15 +89,26 @@ fn without_port(host: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn allow(headers: &[(&'static str, &'static str)]) -> bool {
-        let rules = BrowserRules {
+    fn rules() -> BrowserRules {
+        BrowserRules {
             allowed_origins: vec!["https://console.example".to_owned()],
             allowed_hosts: vec!["queues.example".to_owned()],
-        };
+        }
+    }
+
+    fn parse(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse::<hyper::header::HeaderName>().unwrap(), value.parse().unwrap())
         });
-        rules.allow(&headers.collect())
+        headers.collect()
+    }
+
+    fn allow(headers: &[(&'static str, &'static str)]) -> bool {
+        rules().allow(&parse(headers))
+    }
+
+    fn allow_action_by_get(headers: &[(&'static str, &'static str)]) -> bool {
+        rules().allow_action_by_get(&parse(headers))
     }
 
     const LOCAL: (&str, &str) = ("host", "127.0.0.1:9324");
@@ -114,5 +147,24 @@ mod tests {
         assert!(allow(&[("host", "queues.example:9324"), ("sec-fetch-site", "same-origin")]));
         assert!(allow(&[("host", "[::1]:9324"), ("sec-fetch-site", "same-origin")]));
         assert!(allow(&[("host", "localhost:9324"), ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn a_browser_that_does_not_tell_its_page_gets_no_action() {
+        let browser = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101");
+        let language = ("accept-language", "en");
+        let referer = ("referer", "http://evil.example/");
+        for mark in [browser, language, referer] {
+            for host in [LOCAL, ("host", "192.0.2.1:9324"), ("host", "evil.example:9324")] {
+                assert!(!allow_action_by_get(&[host, mark]), "{mark:?}");
+            }
+            assert!(allow_action_by_get(&[LOCAL, mark, ("sec-fetch-site", "none")]), "{mark:?}");
+            assert!(!allow_action_by_get(&[LOCAL, mark, ("sec-fetch-site", "cross-site")]));
+            assert!(!allow_action_by_get(&[LOCAL, ("origin", "http://evil.example")]));
+        }
+        for agent in ["Boto3/1.26.165 Python/3.11.7", "curl/8.5.0", "node"] {
+            assert!(allow_action_by_get(&[LOCAL, ("user-agent", agent), ("accept", "*/*")]));
+        }
+        assert!(allow_action_by_get(&[]));
     }
 }

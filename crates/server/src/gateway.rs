@@ -86,6 +86,10 @@ impl Gateway {
             let body = protocol::UNKNOWN_OPERATION_XML;
             return response(request_id, StatusCode::NOT_FOUND, XML, body);
         }
+        if head.method == Method::GET && !self.browsers.allow_action_by_get(&head.headers) {
+            tracing::warn!(%request_id, "a browser's GET that does not tell its page was refused");
+            return refusal(request_id);
+        }
         let answer = self.act(&head, &wire_head, body, request_id).await;
         if let Err(error) = &answer {
             let code = error.kind.query_code();

@@ -458,6 +458,22 @@ async fn a_foreign_web_page_is_refused_and_changes_nothing() {
     assert_eq!(listed["QueueUrls"], json!([scene.url]));
 }
 
+/// An image of a page has no `Origin`, nor has a script on a name made to resolve to this machine.
+#[tokio::test]
+async fn a_browser_that_does_not_tell_its_page_gets_no_action() {
+    let scene = Scene::memory().await;
+    let mut connection = scene.connect().await;
+    for mark in [("User-Agent", "Mozilla/5.0"), ("Accept-Language", "en"), ("Referer", "http://x/")]
+    {
+        let path = format!("{QUEUE}?Action=SendMessage&MessageBody=forged");
+        assert_eq!(connection.get(&path, &[mark]).await.status, 403, "{mark:?}");
+        let told = [mark, ("Sec-Fetch-Site", "none")];
+        ok(&connection.get("/?Action=ListQueues", &told).await);
+        assert_eq!(connection.get("/health", &[mark]).await.status, 200, "{mark:?}");
+    }
+    assert_eq!(scene.counters().await, [0, 0, 0]);
+}
+
 // Both protocols.
 
 #[tokio::test]
