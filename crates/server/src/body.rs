@@ -19,10 +19,18 @@ pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct BodyMemory(Arc<Semaphore>);
 
+/// A part of that memory, given back when the last of those who share it is dropped: the request,
+/// and what it has handed to a queue, which outlives a caller who hangs up.
+#[derive(Clone, Default)]
+pub(crate) struct MemoryShare {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
 /// A body, whose memory is accounted for as long as it is held.
 pub(crate) struct BoundedBody {
     bytes: Bytes,
-    _permit: OwnedSemaphorePermit,
+    /// The body's share of the memory.
+    pub(crate) memory: MemoryShare,
 }
 
 impl std::ops::Deref for BoundedBody {
@@ -36,6 +44,9 @@ impl std::ops::Deref for BoundedBody {
 /// Memory is accounted for in units of this many bytes.
 const UNIT: usize = 1024;
 
+/// A body may take this long, and longer as it is larger: 8 MiB at this rate take nine minutes.
+const BODY_RATE_MIN: u32 = 16 * 1024;
+
 impl BodyMemory {
     pub(crate) fn new(bytes: usize) -> BodyMemory {
         BodyMemory(Arc::new(Semaphore::new(bytes / UNIT)))
@@ -47,8 +58,9 @@ impl BodyMemory {
     }
 }
 
-/// Reads a body whole. `timeout` bounds the time between two parts of it: who sends slower than
-/// that is cut off.
+/// Reads a body whole. Memory is taken as its parts arrive, so who only announces a large body takes
+/// none. `timeout` bounds the time between two parts, and what a body of its size may take bounds
+/// the time of all of them: who sends slower is cut off.
 pub(crate) async fn read(
     body: Incoming,
     memory: &BodyMemory,
@@ -59,21 +71,32 @@ pub(crate) async fn read(
         return Err(too_large());
     }
     // Who announces no length may send as much as anyone.
-    let reserved = announced.map_or(BODY_BYTES_MAX, |bytes| bytes as usize);
-    let permit = memory.take(reserved).ok_or_else(too_busy)?;
-    let bytes = collect(body, timeout).await?;
-    Ok(BoundedBody { bytes, _permit: permit })
+    let bytes = announced.map_or(BODY_BYTES_MAX, |bytes| bytes as usize);
+    let seconds = bytes as f64 / f64::from(BODY_RATE_MIN);
+    let whole = timeout + Duration::from_secs_f64(seconds);
+    let collected = tokio::time::timeout(whole, collect(body, memory, timeout)).await;
+    collected.map_err(|_| too_slow())?
 }
 
-async fn collect(mut body: Incoming, timeout: Duration) -> Result<Bytes, ApiError> {
+async fn collect(
+    mut body: Incoming,
+    memory: &BodyMemory,
+    timeout: Duration,
+) -> Result<BoundedBody, ApiError> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut taken: Option<OwnedSemaphorePermit> = None;
     loop {
         let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| too_slow())?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > BODY_BYTES_MAX {
             return Err(too_large());
+        }
+        let share = memory.take(data.len()).ok_or_else(too_busy)?;
+        match &mut taken {
+            Some(taken) => taken.merge(share),
+            None => taken = Some(share),
         }
         // Most bodies come in one part, which is kept as it is.
         if first.is_empty() && rest.is_empty() {
@@ -85,7 +108,8 @@ async fn collect(mut body: Incoming, timeout: Duration) -> Result<Bytes, ApiErro
             rest.extend_from_slice(&data);
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    Ok(BoundedBody { bytes, memory: MemoryShare { _permit: taken.map(Arc::new) } })
 }
 
 fn too_large() -> ApiError {

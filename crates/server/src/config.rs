@@ -62,10 +62,15 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_CONTENT_CACHE_MIB", default_value_t = 64, value_name = "MIB")]
     pub content_cache_mib: usize,
 
-    /// How much memory the bodies of requests being read may take, in MiB; beyond, requests are
-    /// answered 503.
+    /// How much memory requests may take from the arrival of their bodies until they are decided,
+    /// in MiB; beyond, requests are answered 503.
     #[arg(long, env = "FORMIGA_REQUEST_MEMORY_MIB", default_value_t = 256, value_name = "MIB")]
     pub request_memory_mib: usize,
+
+    /// How many connections may be open; further ones wait. 0 is as many as the operating system
+    /// allows.
+    #[arg(long, env = "FORMIGA_CONNECTIONS_MAX", default_value_t = 0, value_name = "CONNECTIONS")]
+    pub connections_max: usize,
 
     /// How many messages of one queue may be in flight.
     #[arg(long, env = "FORMIGA_IN_FLIGHT_MAX", default_value_t = 120_000, value_name = "MESSAGES")]

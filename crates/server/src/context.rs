@@ -7,6 +7,7 @@ use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
 use formiga_wire::error::{ErrorKind, QUEUE_DOES_NOT_EXIST};
 use uuid::Uuid;
 
+use crate::body::MemoryShare;
 use crate::error::{self, ApiError};
 use crate::queue_url;
 use crate::queues::{Directory, QueueHandle};
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) host: String,
     /// The `X-Amzn-Trace-Id` header.
     pub(crate) trace_header: Option<String>,
+    /// The request's share of the request memory.
+    pub(crate) memory: MemoryShare,
 }
 
 impl Context {

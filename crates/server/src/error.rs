@@ -71,6 +71,12 @@ pub(crate) fn message_attribute(refusal: &AttributeRefusal) -> ApiError {
     ApiError::new(kind, refusal.to_string())
 }
 
+/// The body is compressed, which no SDK does with SQS.
+pub(crate) fn encoded() -> ApiError {
+    let message = "Requests with a Content-Encoding are not supported; send the body as it is.";
+    ApiError::new(ErrorKind::MalformedInput, message)
+}
+
 /// The server stops.
 pub(crate) fn stopping() -> ApiError {
     let message = "The service is stopping. Nothing was changed; please try again.";

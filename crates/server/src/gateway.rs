@@ -10,7 +10,9 @@ use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Call, Head, Protocol};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::watch;
@@ -73,7 +75,8 @@ impl Gateway {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        name_host(&mut head);
         if !self.browsers.allow(&head.headers) {
             tracing::warn!(%request_id, "a foreign web page's request was refused");
             return refusal(request_id);
@@ -109,22 +112,26 @@ impl Gateway {
         match wire_head.protocol() {
             Protocol::Json => {
                 let operation = wire_head.target_operation()?;
-                let body = self.read(body).await?;
-                let context = self.context(head, None, request_id);
+                let body = self.read(head, body).await?;
+                let context = self.context(head, None, &body, request_id);
                 self.dispatch(&context, &Call::json(operation, &body, &id)).await
             }
             Protocol::Query | Protocol::QueryJson => {
-                let body = self.read(body).await?;
+                let body = self.read(head, body).await?;
                 let parameters = wire_head.parameters(&body)?;
                 let call = Call::query(wire_head, &parameters, &id)?;
-                let context = self.context(head, parameters.get("X-Amz-Credential"), request_id);
+                let presigned = parameters.get("X-Amz-Credential");
+                let context = self.context(head, presigned, &body, request_id);
                 self.dispatch(&context, &call).await
             }
         }
     }
 
     /// A server that stops takes no new work; a body that is not here yet is new work.
-    async fn read(&self, body: Incoming) -> Result<BoundedBody, ApiError> {
+    async fn read(&self, head: &Parts, body: Incoming) -> Result<BoundedBody, ApiError> {
+        if text(head, CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            return Err(error::encoded());
+        }
         let mut stopping = self.stopping.clone();
         tokio::select! {
             biased;
@@ -134,7 +141,13 @@ impl Gateway {
     }
 
     /// A presigned URL carries its credential among its parameters.
-    fn context(&self, head: &Parts, presigned: Option<&str>, request_id: Uuid) -> Context {
+    fn context(
+        &self,
+        head: &Parts,
+        presigned: Option<&str>,
+        body: &BoundedBody,
+        request_id: Uuid,
+    ) -> Context {
         let text = |name: HeaderName| text(head, name);
         let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
         Context {
@@ -144,6 +157,7 @@ impl Gateway {
             request_id,
             host: text(HOST).unwrap_or(&self.own_host).to_owned(),
             trace_header: text(TRACE).map(str::to_owned),
+            memory: body.memory.clone(),
         }
     }
 
@@ -173,6 +187,16 @@ impl Gateway {
 
 fn text(head: &Parts, name: HeaderName) -> Option<&str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// HTTP/2 names the host beside the headers.
+fn name_host(head: &mut Parts) {
+    let authority = head.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(host)) = authority
+        && !head.headers.contains_key(HOST)
+    {
+        head.headers.insert(HOST, host);
+    }
 }
 
 fn wire_head(head: &Parts) -> Head<'_> {

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
 use crate::gateway::Gateway;
 
@@ -33,26 +34,50 @@ const FLUSH_TIME: Duration = Duration::from_secs(1);
 /// How long to wait before accepting again when the operating system is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often the log says that connections cannot be accepted.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A client that takes nothing of its answer for this long is cut off: answers take memory.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many requests of one HTTP/2 connection are served at once.
+const STREAMS_MAX: u32 = 128;
+
+/// An HTTP/2 client that vanished is noticed after twice this time.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
 /// Serves connections until `stopping` turns true; then takes no new work and returns when the
-/// requests under way are answered.
+/// requests under way are answered. Beyond `connections_max` open connections, new ones wait in the
+/// operating system's queue.
 pub(crate) async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
+    connections_max: usize,
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(connections_max));
     let (abandon, abandoned) = watch::channel(());
+    let mut complaints = Complaints::default();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places, &mut complaints) => accepted,
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                serve_connection(stream, gateway.clone(), &connections, abandoned.clone());
+            Ok((stream, place)) => {
+                let serving = serve_connection(stream, gateway.clone(), connections.watcher());
+                let mut abandoned = abandoned.clone();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = serving => {}
+                        _ = abandoned.changed() => {}
+                    }
+                    drop(place);
+                });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                complaints.complain(&format!("a connection could not be accepted: {error}"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -68,6 +93,38 @@ pub(crate) async fn serve(
     drop(abandon);
 }
 
+/// Accepts a connection when there is a place for one.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    complaints: &mut Complaints,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = match places.clone().try_acquire_owned() {
+        Ok(place) => place,
+        Err(_) => {
+            complaints.complain("as many connections are open as allowed; new ones wait");
+            places.clone().acquire_owned().await.expect("the semaphore is never closed")
+        }
+    };
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Logs what may happen thousands of times a second at most once a second.
+#[derive(Default)]
+struct Complaints {
+    latest: Option<tokio::time::Instant>,
+}
+
+impl Complaints {
+    fn complain(&mut self, what: &str) {
+        if self.latest.is_none_or(|latest| latest.elapsed() >= COMPLAINT_INTERVAL) {
+            self.latest = Some(tokio::time::Instant::now());
+            tracing::warn!("{what}");
+        }
+    }
+}
+
 /// Completes when every request that had arrived is answered, and its answer had time to leave.
 /// Connections that are still open by then have sent a part of a request's head at most.
 async fn quiet(gateway: &Gateway) {
@@ -77,34 +134,59 @@ async fn quiet(gateway: &Gateway) {
     tokio::time::sleep(FLUSH_TIME).await;
 }
 
-/// Serves a connection until it ends, or until the sender of `abandoned` is dropped.
-fn serve_connection(
-    stream: TcpStream,
-    gateway: Arc<Gateway>,
-    connections: &GracefulShutdown,
-    mut abandoned: watch::Receiver<()>,
-) {
+/// Serves a connection until it ends.
+async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, watcher: Watcher) {
     // Answers are small and complete; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
+    let is_http2 = match tokio::time::timeout(HEAD_TIMEOUT, speaks_http2(&stream)).await {
+        Ok(Ok(is_http2)) => is_http2,
+        _ => return,
+    };
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.answer(request).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        tokio::select! {
-            ended = connection => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended");
-                }
-            }
-            _ = abandoned.changed() => {}
-        }
-    });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let stream = TokioIo::new(Box::pin(stream));
+    let ended = if is_http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .serve_connection(stream, service);
+        watcher.watch(connection).await
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(stream, service);
+        watcher.watch(connection).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended");
+    }
 }
+
+/// Whether the client speaks HTTP/2 from the first byte: its preface begins with `PRI`, which no
+/// method of HTTP/1.1 does. Looks at what has arrived without taking it.
+async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let arrived = stream.peek(&mut start).await?;
+        if arrived == 0 || !PREFACE.starts_with(&start[..arrived]) {
+            return Ok(false);
+        }
+        if arrived == PREFACE.len() {
+            return Ok(true);
+        }
+        // One or two bytes that could be either; more are on their way.
+        tokio::time::sleep(PREFACE_PAUSE).await;
+    }
+}
+
+const PREFACE: &[u8] = b"PRI";
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);

@@ -32,8 +32,9 @@ use formiga_store::{
     Acquired, Append, AppendError, Change, Durability, MemoryStore, OpenError, ReadError,
     SqliteOptions, SqliteStore, Store,
 };
+use rustix::process::{Resource, Rlimit};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::body::BodyMemory;
@@ -140,7 +141,8 @@ impl Server {
             stopping: stopping.clone(),
             under_way: AtomicUsize::new(0),
         });
-        let listener = tokio::spawn(http::serve(listener, gateway, stopping));
+        let listener =
+            tokio::spawn(http::serve(listener, gateway, connections_max(config), stopping));
         Ok(Server { address, stop, listener, directory, store })
     }
 
@@ -163,6 +165,36 @@ impl Server {
         let store = self.store;
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         closed.expect("closing the store does not panic");
+    }
+}
+
+/// How many files the server may need besides connections: the database, its WAL, and some.
+const FILES_RESERVED: u64 = 64;
+
+/// As many connections as the operating system allows files, less what the store needs, unless the
+/// settings name fewer.
+fn connections_max(config: &Config) -> usize {
+    let files = raise_file_limit().unwrap_or(u64::MAX);
+    let most = files.saturating_sub(FILES_RESERVED).max(1);
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    match config.connections_max {
+        0 => most,
+        wanted if wanted > most => {
+            tracing::warn!(wanted, most, "the operating system allows fewer open connections");
+            most
+        }
+        wanted => wanted,
+    }
+}
+
+/// Allows this process as many open files as it may allow itself, and tells how many; `None` is no
+/// limit.
+fn raise_file_limit() -> Option<u64> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match rustix::process::setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
     }
 }
 

@@ -27,6 +27,7 @@ use formiga_store::{Epoch, Store};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::body::MemoryShare;
 use crate::clock::Clock;
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
@@ -273,12 +274,17 @@ impl QueueHandle {
         self.entry.id
     }
 
-    /// Stores messages. They are durable when this returns. On a full disk they are refused.
-    pub(crate) async fn send(&self, messages: Vec<NewMessage>) -> Result<(), Unanswered> {
+    /// Stores messages, which take up `memory` until they are. They are durable when this returns.
+    /// On a full disk they are refused.
+    pub(crate) async fn send(
+        &self,
+        messages: Vec<NewMessage>,
+        memory: MemoryShare,
+    ) -> Result<(), Unanswered> {
         if let Some(why) = self.shared.store.full() {
             return Err(Unanswered::DiskFull(why));
         }
-        match self.ask(Command::Send(messages), None).await?.reply {
+        match self.ask_with(Command::Send(messages), None, memory).await?.reply {
             Reply::Sent => Ok(()),
             reply => unexpected(&reply),
         }
@@ -335,8 +341,17 @@ impl QueueHandle {
         command: Command,
         wait_until: Option<Timestamp>,
     ) -> Result<Outcome, Unanswered> {
+        self.ask_with(command, wait_until, MemoryShare::default()).await
+    }
+
+    async fn ask_with(
+        &self,
+        command: Command,
+        wait_until: Option<Timestamp>,
+        memory: MemoryShare,
+    ) -> Result<Outcome, Unanswered> {
         let (reply_to, reply) = oneshot::channel();
-        self.hand_in(Ask::Command(Request { command, wait_until, reply_to }))?;
+        self.hand_in(Ask::Command(Request { command, wait_until, reply_to, memory }))?;
         reply.await.unwrap_or_else(|_| Err(ended()))
     }
 
@@ -417,6 +432,8 @@ impl QueueHandle {
 pub(crate) struct Outcome {
     pub(crate) reply: Reply,
     pub(crate) contents: Vec<Option<Arc<MessageContent>>>,
+    /// What the command took up; it is given back with the reply, when the command is decided.
+    pub(crate) _memory: MemoryShare,
 }
 
 /// A queue name that no name which starts with `start`, or comes after it, precedes.

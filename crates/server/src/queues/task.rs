@@ -21,6 +21,7 @@ use super::expiry::Note;
 use super::pending::{Pending, ReplyTo};
 use super::waiters::Waiters;
 use super::{Outcome, Shared, Unanswered};
+use crate::body::MemoryShare;
 
 /// What a queue is asked, and who asks.
 pub(super) struct Request {
@@ -28,6 +29,8 @@ pub(super) struct Request {
     /// For a receive: how long it may wait for a message.
     pub(super) wait_until: Option<Timestamp>,
     pub(super) reply_to: ReplyTo,
+    /// What the request takes up until it is decided.
+    pub(super) memory: MemoryShare,
 }
 
 /// What comes into a task's inbox.
@@ -194,10 +197,10 @@ impl QueueTask {
                 if may_wait {
                     self.waiters.push(deadline, request);
                 } else {
-                    self.reply(request.reply_to, Reply::Received(Vec::new()), records);
+                    self.reply(request, Reply::Received(Vec::new()), records);
                 }
             }
-            _ => self.reply(request.reply_to, reply, records),
+            _ => self.reply(request, reply, records),
         }
         Ok(())
     }
@@ -240,9 +243,10 @@ impl QueueTask {
         Ok(())
     }
 
-    fn reply(&mut self, reply_to: ReplyTo, reply: Reply, records: Vec<Record>) {
+    fn reply(&mut self, request: Request, reply: Reply, records: Vec<Record>) {
         let contents = self.keep_contents(&reply, &records);
-        self.pending.push(records, reply_to, Outcome { reply, contents });
+        let Request { reply_to, memory, .. } = request;
+        self.pending.push(records, reply_to, Outcome { reply, contents, _memory: memory });
     }
 
     /// Keeps what was sent, forgets what is gone, and finds what was received.
@@ -330,7 +334,7 @@ impl QueueTask {
                 break;
             }
             let request = self.waiters.pop_first().expect("the first waiter is there");
-            self.reply(request.reply_to, reply, records);
+            self.reply(request, reply, records);
         }
         Ok(())
     }
@@ -340,7 +344,7 @@ impl QueueTask {
         let now = self.queue.advance(self.shared.clock.now());
         self.serve_waiters(now).await?;
         while let Some(request) = self.waiters.pop_overdue(now) {
-            self.reply(request.reply_to, Reply::Received(Vec::new()), Vec::new());
+            self.reply(request, Reply::Received(Vec::new()), Vec::new());
         }
         if self.expiry_due().is_some_and(|due| due <= now) {
             let (reply, records) = self.apply(now, &Command::RemoveExpired).await?;
@@ -357,7 +361,7 @@ impl QueueTask {
     /// The server stops: long polls end at once, with what they found: nothing.
     fn dismiss_waiters(&mut self) {
         while let Some(request) = self.waiters.pop_first() {
-            self.reply(request.reply_to, Reply::Received(Vec::new()), Vec::new());
+            self.reply(request, Reply::Received(Vec::new()), Vec::new());
         }
         self.append();
     }
@@ -387,8 +391,11 @@ impl QueueTask {
 struct ReadAhead {
     /// Whether anything was received since this was last looked at.
     received: bool,
-    reading: Option<(Vec<(Position, BodyId)>, Reading<Vec<Option<Arc<MessageContent>>>>)>,
+    reading: Option<ContentsRead>,
 }
+
+/// Whose contents are being read, and the read.
+type ContentsRead = (Vec<(Position, BodyId)>, Reading<Vec<Option<Arc<MessageContent>>>>);
 
 /// When the contents of fewer upcoming messages than this are at hand, those of the next are read:
 /// up to so many and up to so many bytes.

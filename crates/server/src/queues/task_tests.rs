@@ -219,7 +219,8 @@ impl Scene {
             body: BodyId(body),
             delay: None,
         };
-        self.queue.send((0..count).map(message).collect()).await
+        let messages = (0..count).map(message).collect();
+        self.queue.send(messages, MemoryShare::default()).await
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> usize {

@@ -29,7 +29,7 @@ pub(crate) async fn send_message(
     let message =
         to_message(ctx, Fields::from(input), &queue.entry().attributes, &Wording::SINGLE)?;
     let sent = message.content.clone();
-    let stored = queue.send(vec![message]).await;
+    let stored = queue.send(vec![message], ctx.memory.clone()).await;
     stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
     Ok(to_output(&sent))
 }

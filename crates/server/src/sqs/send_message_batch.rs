@@ -41,7 +41,7 @@ pub(crate) async fn send_message_batch(
         }
     }
     if !messages.is_empty() {
-        let stored = queue.send(messages).await;
+        let stored = queue.send(messages, ctx.memory.clone()).await;
         stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
     }
     Ok(SendMessageBatchOutput { successful, failed })

@@ -33,10 +33,30 @@ impl Process {
         directory: &Path,
         arguments: &[A],
     ) -> Result<Process, Refusal> {
+        Process::spawn(directory, Command::new(env!("CARGO_BIN_EXE_formiga")), arguments)
+    }
+
+    /// The same with at most `files` open files.
+    pub(crate) fn start_with_files<A: AsRef<OsStr>>(
+        directory: &Path,
+        files: u64,
+        arguments: &[A],
+    ) -> Process {
+        let mut shell = Command::new("sh");
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(limited).arg(env!("CARGO_BIN_EXE_formiga"));
+        let started = Process::spawn(directory, shell, arguments);
+        started.unwrap_or_else(|refusal| panic!("the server does not start: {refusal:?}"))
+    }
+
+    fn spawn<A: AsRef<OsStr>>(
+        directory: &Path,
+        mut command: Command,
+        arguments: &[A],
+    ) -> Result<Process, Refusal> {
         let stderr = (0..).map(|n| directory.join(format!("stderr-{n}")));
         let stderr = stderr.into_iter().find(|path| !path.exists()).expect("a name is free");
         let log = fs::File::create(&stderr).expect("a file can be made");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_formiga"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FORMIGA_")) {
             command.env_remove(name);
         }
@@ -71,6 +91,15 @@ impl Process {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much memory it has, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the child runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("VmRSS is there");
+        kib.parse::<u64>().expect("a number") * 1024
     }
 
     /// Sends a signal such as `TERM`.

@@ -1,0 +1,305 @@
+//! Connections: HTTP/2 beside HTTP/1.1, slow and vanishing clients, very many of them, and what all
+//! of them together may take.
+
+mod common {
+    pub(crate) mod http;
+    pub(crate) mod process;
+    pub(crate) mod scene;
+}
+
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use common::http::{Connection, eventually, soon};
+use common::process::Process;
+use common::scene::Scene;
+
+// HTTP/2.
+
+/// A connection that speaks HTTP/2 from its first byte, as a client that knows the server does.
+struct Http2 {
+    requests: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
+}
+
+impl Http2 {
+    async fn connect(address: SocketAddr) -> Http2 {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (requests, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        tokio::spawn(connection);
+        Http2 { requests, address }
+    }
+
+    async fn call(&self, action: &str, input: Value) -> (StatusCode, Value) {
+        let mut requests = self.requests.clone();
+        requests.ready().await.unwrap();
+        let request = Request::post(format!("http://{}/", self.address))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("AmazonSQS.{action}"))
+            .body(Full::new(Bytes::from(input.to_string())));
+        let answer = requests.send_request(request.unwrap()).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_spoken_on_the_same_port() {
+    let scene = Scene::memory().await;
+    let client = Http2::connect(scene.address()).await;
+    let (status, output) = client.call("GetQueueUrl", json!({ "QueueName": "q" })).await;
+    assert_eq!(status, 200);
+    assert_eq!(output["QueueUrl"], scene.url.as_str(), "with the host that the caller named");
+    let send = |number: usize| {
+        let input = json!({ "QueueUrl": scene.url, "MessageBody": number.to_string() });
+        client.call("SendMessage", input)
+    };
+    // More at once than are served at once.
+    let sends = futures_all((0..300).map(send)).await;
+    assert!(sends.iter().all(|(status, _)| *status == 200));
+    assert_eq!(scene.counters().await, [300, 0, 0]);
+    let (status, refusal) = client.call("Bogus", json!({})).await;
+    assert_eq!(status, 400);
+    assert_eq!(refusal["__type"], "com.amazon.coral.service#UnknownOperationException");
+}
+
+async fn futures_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut pinned: Vec<_> = futures.map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = pinned.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (future, done) in pinned.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = future.as_mut().poll(cx)
+            {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) {
+            return std::task::Poll::Ready(());
+        }
+        std::task::Poll::Pending
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn a_stopping_server_ends_long_polls_of_http2() {
+    let scene = Scene::memory().await;
+    let client = Http2::connect(scene.address()).await;
+    let poll =
+        client.call("ReceiveMessage", json!({ "QueueUrl": scene.url, "WaitTimeSeconds": 20 }));
+    let poll = std::pin::pin!(poll);
+    let url = scene.url.clone();
+    let stop = async {
+        // The poll has reached the queue once another request behind it is answered.
+        client.call("GetQueueAttributes", json!({ "QueueUrl": url })).await;
+        let (server, ..) = scene.into_parts();
+        server.stop().await;
+    };
+    let ((status, output), ()) = tokio::join!(poll, soon("the server stops", stop));
+    assert_eq!((status, output), (StatusCode::OK, json!({})));
+}
+
+// HTTP/1.1.
+
+#[tokio::test]
+async fn a_client_that_expects_100_continue_gets_it() {
+    let scene = Scene::memory().await;
+    let mut connection = scene.connect().await;
+    let body = json!({ "QueueUrl": scene.url, "MessageBody": "hello" }).to_string();
+    let request = connection.request("AmazonSQS.SendMessage", &[("Expect", "100-continue")], &body);
+    let (head, body) = request.split_at(request.len() - body.len());
+    connection.write(head).await;
+    let interim = connection.answer().await;
+    assert_eq!(interim.status, 100);
+    connection.write(body).await;
+    assert_eq!(connection.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_in_one_write_are_answered_in_order() {
+    let scene = Scene::memory().await;
+    let mut connection = scene.connect().await;
+    let request = |action: &str, mut input: Value| {
+        input["QueueUrl"] = json!(scene.url);
+        connection.request(&format!("AmazonSQS.{action}"), &[], input.to_string())
+    };
+    let requests = [
+        request("SendMessage", json!({ "MessageBody": "first" })),
+        request("ReceiveMessage", json!({ "WaitTimeSeconds": 20, "VisibilityTimeout": 0 })),
+        request("ReceiveMessage", json!({ "WaitTimeSeconds": 20 })),
+        request("ReceiveMessage", json!({ "WaitTimeSeconds": 1 })),
+        request("GetQueueUrl", json!({ "QueueName": "q" })),
+    ];
+    connection.write(requests.concat()).await;
+    let sent = connection.answer().await.ok();
+    for _ in 0..2 {
+        let received = connection.answer().await.ok();
+        assert_eq!(received["Messages"][0]["MessageId"], sent["MessageId"]);
+    }
+    assert_eq!(connection.answer().await.ok(), json!({}));
+    assert_eq!(connection.answer().await.ok()["QueueUrl"], scene.url.as_str());
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_refused_and_no_answer_is_compressed() {
+    let scene = Scene::memory().await;
+    let mut connection = scene.connect().await;
+    let body = json!({ "QueueUrl": scene.url, "MessageBody": "x".repeat(10_000) }).to_string();
+    let gzip = [("Content-Encoding", "gzip")];
+    let refusal = connection.post("AmazonSQS.SendMessage", &gzip, &body).await.refusal();
+    assert!(refusal.contains("Content-Encoding"), "{refusal}");
+    let accept = [("Accept-Encoding", "gzip, br"), ("Content-Encoding", "identity")];
+    let answer = connection.post("AmazonSQS.SendMessage", &accept, &body).await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, None));
+    let received = json!({ "QueueUrl": scene.url }).to_string();
+    let answer = connection.post("AmazonSQS.ReceiveMessage", &accept, received).await;
+    assert_eq!(answer.header("content-encoding"), None);
+    assert_eq!(answer.ok()["Messages"][0]["Body"], "x".repeat(10_000));
+}
+
+// What clients may take.
+
+const MEBIBYTE: usize = 1 << 20;
+
+#[tokio::test]
+async fn who_only_announces_a_body_takes_no_memory() {
+    let scene = Scene::configured(|config| config.request_memory_mib = 16).await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut connection = scene.connect().await;
+        let length = (8 * MEBIBYTE).to_string();
+        let head = connection.request("AmazonSQS.SendMessage", &[("X", "y")], "");
+        let head = String::from_utf8(head)
+            .unwrap()
+            .replace("Content-Length: 0", &format!("Content-Length: {length}"));
+        connection.write(head).await;
+        connection.write("{").await;
+        slow.push(connection);
+    }
+    scene.settle().await;
+    let body = json!({ "QueueUrl": scene.url, "MessageBody": "x".repeat(MEBIBYTE - 1) });
+    assert_eq!(scene.call("SendMessage", body).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_vanished_clients_had_sent_is_given_back() {
+    let scene = Scene::configured(|config| config.request_memory_mib = 16).await;
+    let large =
+        json!({ "QueueUrl": scene.url, "MessageBody": "x".repeat(MEBIBYTE - 1) }).to_string();
+    for round in 0..40 {
+        let mut connection = scene.connect().await;
+        let request = connection.request("AmazonSQS.SendMessage", &[], &large);
+        // Half a body, a whole one without waiting for the answer, half a head.
+        let part = match round % 3 {
+            0 => &request[..request.len() / 2],
+            1 => &request[..],
+            _ => &request[..50],
+        };
+        connection.write(part).await;
+    }
+    eventually("there is room for large requests", async || {
+        let all = futures_all((0..8).map(|_| async {
+            scene.connect().await.post("AmazonSQS.SendMessage", &[], &large).await.status
+        }));
+        all.await.iter().all(|status| *status == 200)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn beyond_the_limit_connections_wait_for_a_place() {
+    let scene = Scene::configured(|config| config.connections_max = 3).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut connection = scene.connect().await;
+        connection.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+        open.push(connection);
+    }
+    let mut fourth = scene.connect().await;
+    let request = fourth.request("AmazonSQS.ListQueues", &[], "{}");
+    fourth.write(request).await;
+    // Those who are in go on, and the fourth is served when one of them leaves.
+    for connection in &mut open {
+        connection.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+    }
+    drop(open.pop());
+    assert_eq!(fourth.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_leaves_those_who_are_in_and_the_store_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Process::start_with_files(directory.path(), 128, &["--listen", "127.0.0.1:0"]);
+    let mut client = Connection::open(server.address()).await;
+    client.call("AmazonSQS.CreateQueue", &json!({ "QueueName": "q" })).await.ok();
+    // More than there are places for, but not more than the operating system lets wait.
+    let mut flood = Vec::new();
+    for _ in 0..150 {
+        flood.extend(TcpStream::connect(server.address()).await);
+    }
+    for number in 0..50 {
+        let input = json!({ "QueueUrl": "q", "MessageBody": number.to_string() });
+        client.call("AmazonSQS.SendMessage", &input).await.ok();
+    }
+    drop(flood);
+    let mut late = Connection::open(server.address()).await;
+    let attributes = json!({ "QueueUrl": "q", "AttributeNames": ["All"] });
+    let attributes = late.call("AmazonSQS.GetQueueAttributes", &attributes).await.ok();
+    assert_eq!(attributes["Attributes"]["ApproximateNumberOfMessages"], "50");
+    server.signal("TERM");
+    let end = server.wait();
+    assert!(end.log.contains("as many connections are open as allowed"), "{}", end.log);
+    assert!(end.log.lines().count() < 50, "the log is not flooded: {}", end.log);
+}
+
+/// How many connections are opened, if the limits of this machine allow it.
+const MANY: u64 = 20_000;
+
+#[tokio::test]
+async fn twenty_thousand_idle_connections_cost_little() {
+    let many = raise_file_limit(MANY + 500).saturating_sub(500).min(MANY);
+    if many < MANY {
+        println!("ONLY {many} connections are tried: this machine allows no more open files");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let server =
+        Process::start_with_files(directory.path(), many + 200, &["--listen", "127.0.0.1:0"]);
+    let mut client = Connection::open(server.address()).await;
+    client.call("AmazonSQS.CreateQueue", &json!({ "QueueName": "q" })).await.ok();
+    let before = server.resident_bytes();
+    let mut idle = Vec::new();
+    for _ in 0..many {
+        idle.push(TcpStream::connect(server.address()).await.unwrap());
+    }
+    let input = json!({ "QueueUrl": "q", "MessageBody": "hello" });
+    client.call("AmazonSQS.SendMessage", &input).await.ok();
+    let mut late = Connection::open(server.address()).await;
+    late.call("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": "q" })).await.ok();
+    let each = (server.resident_bytes() - before) / many;
+    println!("{many} idle connections take {each} bytes each");
+    assert!(each < 16 * 1024, "{each} bytes for each idle connection");
+}
+
+/// Allows this process so many open files, or as many as it may.
+fn raise_file_limit(wanted: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let maximum = limit.maximum.unwrap_or(u64::MAX);
+    for (current, maximum) in [(wanted, maximum.max(wanted)), (maximum, maximum)] {
+        let raised = Rlimit { current: Some(current), maximum: Some(maximum) };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            return current;
+        }
+    }
+    limit.current.unwrap_or(u64::MAX)
+}
