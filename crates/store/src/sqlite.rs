@@ -59,10 +59,13 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     committer: Committer,
     readers: Mutex<Option<Sender<ReadJob>>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    reader_threads: Threads,
+    checkpointer: Threads,
     directory: Mutex<Option<DataDirectory>>,
     space: Arc<Space>,
 }
+
+type Threads = Mutex<Vec<JoinHandle<()>>>;
 
 type ReadJob = Box<dyn FnOnce(&mut Reader) + Send>;
 
@@ -85,7 +88,8 @@ impl SqliteStore {
             Checkpoints::new(&mut connection, checkpointer, space.clone()).map_err(failed)?;
         let reclaimer = Reclaimer::new(space.clone(), synchronous(options.durability));
         let writer = Writer::new(connection, checkpoints, reclaimer, space.clone());
-        let mut threads = vec![spawn("checkpointer", copy)];
+        let checkpointer = Mutex::new(vec![spawn("checkpointer", copy)]);
+        let mut threads = Vec::new();
         let (readers, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
@@ -96,7 +100,8 @@ impl SqliteStore {
         Ok(SqliteStore {
             committer: Committer::start(writer),
             readers: Mutex::new(Some(readers)),
-            threads: Mutex::new(threads),
+            reader_threads: Mutex::new(threads),
+            checkpointer,
             directory: Mutex::new(Some(directory)),
             space,
         })
@@ -167,11 +172,11 @@ impl Store for SqliteStore {
 
     fn close(&self) {
         drop(self.readers.lock().expect("no one panics with the lock").take());
-        // The last connection to close empties the WAL; that one is the writer's.
+        // One after the other: the last connection to close empties the WAL, and of two that close
+        // at the same time neither knows that it is the last.
+        join(&self.reader_threads);
         self.committer.close();
-        for thread in self.threads.lock().expect("no one panics with the lock").drain(..) {
-            let _ = thread.join();
-        }
+        join(&self.checkpointer);
         // The directory is free for the next owner even if somebody still holds this store.
         drop(self.directory.lock().expect("no one panics with the lock").take());
     }
@@ -180,6 +185,12 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+fn join(threads: &Threads) {
+    for thread in threads.lock().expect("no one panics with the lock").drain(..) {
+        let _ = thread.join();
     }
 }
 

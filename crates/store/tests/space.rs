@@ -136,3 +136,14 @@ async fn a_directory_whose_database_is_missing_is_refused() {
 fn refusal(path: &Path) -> String {
     SqliteStore::open(path, SqliteOptions::default()).err().expect("it is refused").to_string()
 }
+
+#[tokio::test]
+async fn a_closed_store_leaves_no_wal() {
+    for _ in 0..20 {
+        let scene = scene().await;
+        scene.append(Change::Queue(QUEUE, vec![sent(0, 10)])).await.unwrap();
+        scene.store.page(QUEUE, Position::FIRST, 1).await.unwrap();
+        scene.store.close();
+        assert_eq!(scene.file("formiga.db-wal"), 0);
+    }
+}
