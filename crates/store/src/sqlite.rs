@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
@@ -241,10 +242,13 @@ fn configure(connection: &Connection, options: SqliteOptions) -> Result<(), rusq
     if let Some(pages) = options.pages_max {
         connection.pragma_update(None, "max_page_count", pages)?;
     }
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
+
+/// How long a connection waits for a lock that another one holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the WAL begins anew, a longer file is cut to this.
 const WAL_FILE_BYTES: i64 = 64 * 1024 * 1024;

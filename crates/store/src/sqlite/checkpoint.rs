@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::BUSY_TIMEOUT;
 use crate::space::Space;
 
 /// The writer's end: it sees the WAL grow and asks for checkpoints in time.
@@ -33,6 +35,9 @@ const CHECKPOINT_PAGES: u64 = 1024;
 /// At this length, 64 MiB, the writer makes the WAL begin anew. If a reader still needs it, that is
 /// tried again after every further 4 MiB.
 const WAL_PAGES_MAX: u64 = 16 * 1024;
+
+/// How long the writer waits for readers when it makes the WAL begin anew.
+const RESTART_WAIT: Duration = Duration::from_millis(50);
 
 impl Checkpoints {
     /// Both ends: what the writer keeps, and what the checkpointer's thread runs with
@@ -83,9 +88,14 @@ impl Checkpoints {
         let _ = self.requests.try_send(());
     }
 
+    /// Waits only shortly for readers: a backup reads for minutes, and everybody waits meanwhile.
     fn restart(&self, connection: &Connection) {
         let _running = self.running.lock().expect("no one panics with the lock");
-        if let Err(error) = checkpoint(connection, "RESTART") {
+        let restarted = connection
+            .busy_timeout(RESTART_WAIT)
+            .and_then(|()| checkpoint(connection, "RESTART"))
+            .and(connection.busy_timeout(BUSY_TIMEOUT));
+        if let Err(error) = restarted {
             tracing::warn!(%error, "the WAL could not be shortened");
         }
     }
