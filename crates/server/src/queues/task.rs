@@ -137,7 +137,8 @@ impl QueueTask {
     }
 
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Result<(), Failure> {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+        // Grows with use: most of very many queues see one request at a time.
+        let mut batch = Vec::new();
         let mut alarm = Alarm::default();
         let mut open = true;
         while open || self.pending.is_under_way() {
