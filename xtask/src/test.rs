@@ -84,13 +84,16 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
 }
 
 /// What an SDK of the Query protocol can do, tested once more with such an SDK.
-const QUERY_TESTS: [&str; 6] = [
+const QUERY_TESTS: [&str; 9] = [
     "test_query.py",
     "test_queues.py",
     "test_messages.py",
     "test_batches.py",
     "test_time.py",
     "test_namespaces.py",
+    "test_attributes.py",
+    "test_purge.py",
+    "test_tags.py",
 ];
 
 fn query_tests(
