@@ -5,7 +5,7 @@
 //! the server it is shipped with but the default address. What is a limit of SQS is left to the
 //! server to check.
 //!
-//! [`run`] runs one command, [`completions`] writes a shell's completion script. `connect.rs`
+//! [`run`] runs one command, [`completions()`] writes a shell's completion script. `connect.rs`
 //! decides which endpoint is called and as whom, `commands/` has a file for each command, and
 //! `output.rs` is the one place that prints.
 

@@ -10,7 +10,7 @@ use crate::queue_ref::QueueRef;
 
 /// Delete all messages of queues, also those in flight and delayed.
 ///
-/// With --json: {"purged": [names]}.
+/// With --json: {"purged": [name, ...]}.
 #[derive(Args, Debug)]
 pub(crate) struct PurgeArgs {
     /// Names, URLs or ARNs.

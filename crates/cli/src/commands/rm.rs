@@ -10,7 +10,7 @@ use crate::queue_ref::QueueRef;
 
 /// Delete queues with all their messages.
 ///
-/// With --json: {"deleted": [names]}.
+/// With --json: {"deleted": [name, ...]}.
 #[derive(Args, Debug)]
 pub(crate) struct RmArgs {
     /// Names, URLs or ARNs.

@@ -12,7 +12,7 @@ use crate::queue_ref::QueueRef;
 
 /// Show a queue's tags, or set and remove those that are given.
 ///
-/// With --json: {"Tags": {key: value}}, or {"set": {key: value}, "removed": [keys]}.
+/// With --json: {"Tags": {key: value}}, or {"set": {key: value}, "removed": [key, ...]}.
 #[derive(Args, Debug)]
 pub(crate) struct TagsArgs {
     /// Name, URL or ARN.
