@@ -1,12 +1,15 @@
 //! [`QueueAttributes`]: what can be set on a queue, its defaults and ranges.
 
+mod fifo;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use crate::{access_policy, limits};
+pub use fifo::{DeduplicationScope, FifoAttributes, FifoThroughputLimit};
 
-/// The settings of a standard queue.
+/// The settings of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueAttributes {
     /// How long a sent message stays delayed unless it says otherwise.
@@ -32,6 +35,8 @@ pub struct QueueAttributes {
     pub kms_master_key_id: Option<String>,
     /// How long a data key of the KMS key is used.
     pub kms_data_key_reuse_period: Duration,
+    /// The settings of a FIFO queue; `None` for a standard queue.
+    pub fifo: Option<FifoAttributes>,
 }
 
 impl Default for QueueAttributes {
@@ -48,6 +53,7 @@ impl Default for QueueAttributes {
             sqs_managed_sse_enabled: true,
             kms_master_key_id: None,
             kms_data_key_reuse_period: Duration::from_secs(300),
+            fifo: None,
         }
     }
 }
@@ -99,7 +105,7 @@ impl AttributeError {
 
 macro_rules! names {
     ($($name:ident,)*) => {
-        /// One attribute that can be set on a standard queue. Each is called as in the SQS API.
+        /// One attribute that can be set on a queue. Each is called as in the SQS API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum AttributeName {
             $(#[doc = concat!("`", stringify!($name), "`")] $name,)*
@@ -120,7 +126,11 @@ macro_rules! names {
 }
 
 names! {
+    ContentBasedDeduplication,
+    DeduplicationScope,
     DelaySeconds,
+    FifoQueue,
+    FifoThroughputLimit,
     KmsDataKeyReusePeriodSeconds,
     KmsMasterKeyId,
     MaximumMessageSize,
@@ -134,21 +144,38 @@ names! {
 }
 
 impl AttributeName {
-    /// The settable attribute called `name`. The errors for FIFO-only names on a standard queue
-    /// are those recorded from AWS.
+    /// The settable attribute called `name`. Whether the queue has it is asked when it is
+    /// [set](QueueAttributes::with).
     pub fn parse(name: &str) -> Result<AttributeName, AttributeError> {
         let known = AttributeName::ALL.iter().find(|known| known.as_str() == name);
-        known.copied().ok_or_else(|| match name {
-            "DeduplicationScope" | "FifoThroughputLimit" => AttributeError::invalid_name(format!(
-                "You can specify the {name} only when FifoQueue is set to true."
-            )),
-            _ => AttributeError::unknown(name),
-        })
+        known.copied().ok_or_else(|| AttributeError::unknown(name))
+    }
+
+    /// Refuses what only FIFO queues have, in the words recorded from AWS.
+    fn check_standard(self) -> Result<(), AttributeError> {
+        match self {
+            AttributeName::ContentBasedDeduplication | AttributeName::FifoQueue => {
+                Err(AttributeError::unknown(self.as_str()))
+            }
+            AttributeName::DeduplicationScope | AttributeName::FifoThroughputLimit => {
+                Err(AttributeError::invalid_name(format!(
+                    "You can specify the {} only when FifoQueue is set to true.",
+                    self.as_str()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl QueueAttributes {
-    /// These attributes with `changes` made, or the first error.
+    /// What a new FIFO queue has.
+    pub fn fifo() -> QueueAttributes {
+        QueueAttributes { fifo: Some(FifoAttributes::default()), ..QueueAttributes::default() }
+    }
+
+    /// These attributes with `changes` made, or the first error: first of the names that the
+    /// queue does not have, then of the values, then of what the values are together.
     ///
     /// A KMS key and keys that the server manages exclude each other: choosing one gives up the
     /// other, choosing both at once is refused.
@@ -156,10 +183,14 @@ impl QueueAttributes {
         &self,
         changes: &[(AttributeName, String)],
     ) -> Result<QueueAttributes, AttributeError> {
+        if self.fifo.is_none() {
+            changes.iter().try_for_each(|(name, _)| name.check_standard())?;
+        }
         let mut changed = self.clone();
         for (name, value) in changes {
             changed.set(*name, value)?;
         }
+        changed.fifo.as_ref().map(FifoAttributes::check).transpose()?;
         let sets = |wanted| changes.iter().any(|(name, _)| *name == wanted);
         if changed.kms_master_key_id.is_some() && changed.sqs_managed_sse_enabled {
             match (sets(AttributeName::KmsMasterKeyId), sets(AttributeName::SqsManagedSseEnabled)) {
@@ -180,6 +211,13 @@ impl QueueAttributes {
         let seconds = |range| number(range).map(Duration::from_secs);
         let given = Some(value).filter(|value| !value.is_empty());
         match name {
+            AttributeName::ContentBasedDeduplication
+            | AttributeName::DeduplicationScope
+            | AttributeName::FifoQueue
+            | AttributeName::FifoThroughputLimit => {
+                let fifo = self.fifo.as_mut().expect("a standard queue was asked before");
+                fifo.set(name, value)?;
+            }
             AttributeName::DelaySeconds => self.delay = seconds(limits::DELAY_SECONDS)?,
             AttributeName::KmsDataKeyReusePeriodSeconds => {
                 self.kms_data_key_reuse_period = seconds(limits::KMS_REUSE_PERIOD_SECONDS)?;
@@ -224,6 +262,10 @@ impl QueueAttributes {
     pub fn get(&self, name: AttributeName) -> Option<String> {
         let seconds = |duration: Duration| Some(duration.as_secs().to_string());
         match name {
+            AttributeName::ContentBasedDeduplication
+            | AttributeName::DeduplicationScope
+            | AttributeName::FifoQueue
+            | AttributeName::FifoThroughputLimit => self.fifo.as_ref()?.get(name),
             AttributeName::DelaySeconds => seconds(self.delay),
             AttributeName::KmsDataKeyReusePeriodSeconds => {
                 self.kms_master_key_id.as_ref().and(seconds(self.kms_data_key_reuse_period))

@@ -163,7 +163,7 @@ impl Catalog {
         supplied: &[(AttributeName, String)],
         added: &Tags,
     ) -> Result<(Arc<CatalogEntry>, Option<CatalogRecord>), CatalogRefusal> {
-        let attributes = QueueAttributes::default().with(supplied)?;
+        let attributes = new_attributes(&key, supplied)?;
         let tags = tags::with(&Tags::new(), added, key.name.as_str())?;
         if let Some(existing) = self.entries.get(&key) {
             let differs = |name: &AttributeName| !existing.attributes.agrees(&attributes, *name);
@@ -301,9 +301,26 @@ impl Catalog {
     }
 }
 
+/// The attributes of a new queue. Its name tells whether it is FIFO; that `FifoQueue` says the same
+/// is checked where the name is parsed.
+fn new_attributes(
+    key: &QueueKey,
+    supplied: &[(AttributeName, String)],
+) -> Result<QueueAttributes, AttributeError> {
+    if !key.name.is_fifo() {
+        return QueueAttributes::default().with(supplied);
+    }
+    let mut attributes = QueueAttributes::fifo().with(supplied)?;
+    if let Some(fifo) = &mut attributes.fifo {
+        fifo.scope_at_creation = fifo.deduplication_scope;
+    }
+    Ok(attributes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes::DeduplicationScope;
     use crate::names::{AccountId, QueueName, Region};
 
     fn key(name: &str) -> QueueKey {
@@ -406,6 +423,25 @@ mod tests {
             catalog.create(NOW, key("q"), &delay("1"), &Tags::new()),
             Err(CatalogRefusal::AlreadyExists { attribute: AttributeName::DelaySeconds })
         );
+    }
+
+    #[test]
+    fn a_fifo_queue_keeps_the_scope_that_it_was_created_with() {
+        let mut catalog = Catalog::default();
+        let scope = |value: &str| vec![(AttributeName::DeduplicationScope, value.to_owned())];
+        let created = create(&mut catalog, "q.fifo", &scope("messageGroup"));
+        let record = change(&mut catalog, "q.fifo", CatalogChange::SetAttributes(scope("queue")));
+        let [before, after] = [&created, record.unwrap().entry()]
+            .map(|entry| entry.attributes.fifo.expect("the queue is FIFO"));
+        assert_eq!(before.deduplication_scope, DeduplicationScope::MessageGroup);
+        assert_eq!(after.deduplication_scope, DeduplicationScope::Queue);
+        assert_eq!(before.scope_at_creation, DeduplicationScope::MessageGroup);
+        assert_eq!(after.scope_at_creation, DeduplicationScope::MessageGroup);
+        // What is compared is what is told.
+        assert!(catalog.create(NOW, key("q.fifo"), &scope("queue"), &Tags::new()).is_ok());
+        let refusal = catalog.create(NOW, key("q.fifo"), &scope("messageGroup"), &Tags::new());
+        let attribute = AttributeName::DeduplicationScope;
+        assert_eq!(refusal, Err(CatalogRefusal::AlreadyExists { attribute }));
     }
 
     #[test]

@@ -449,6 +449,7 @@ mod tests {
                     redrive_allow_policy: sources.map(RedriveAllowPolicy::ByQueue),
                     kms_master_key_id,
                     kms_data_key_reuse_period: reuse,
+                    fifo: None,
                 },
                 created_at,
                 modified_at,

@@ -36,10 +36,6 @@ const COUNTERS: [&str; 3] = [
     "ApproximateNumberOfMessagesNotVisible",
 ];
 
-/// Attributes that a standard queue never has. Asking for one is no error.
-const ABSENT: [&str; 4] =
-    ["ContentBasedDeduplication", "DeduplicationScope", "FifoQueue", "FifoThroughputLimit"];
-
 /// Everything that is set but the counters.
 fn described(queue: &QueueHandle) -> BTreeMap<&'static str, String> {
     let entry = queue.entry();
@@ -53,14 +49,14 @@ fn described(queue: &QueueHandle) -> BTreeMap<&'static str, String> {
     set.chain(computed).collect()
 }
 
-/// Which attributes are asked for; an unknown name is refused.
+/// Which attributes are asked for; an unknown name is refused. Asking for one that the queue does
+/// not have is no error.
 fn parse_names(names: &[String]) -> Result<impl Fn(&str) -> bool + '_, ApiError> {
     let known = |name: &str| {
         name == "All"
             || AttributeName::ALL.iter().any(|settable| settable.as_str() == name)
             || ["CreatedTimestamp", "LastModifiedTimestamp", "QueueArn"].contains(&name)
             || COUNTERS.contains(&name)
-            || ABSENT.contains(&name)
     };
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         let message = format!("Unknown Attribute {unknown}.");
