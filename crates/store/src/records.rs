@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, TryGetError};
-use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::attributes::{
+    DeduplicationScope, FifoAttributes, FifoThroughputLimit, QueueAttributes,
+};
 use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::message::{
     AttributeValue, MessageAttribute, MessageAttributes, MessageContent,
@@ -195,13 +197,33 @@ pub(crate) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
         put_text(&mut bytes, key);
         put_text(&mut bytes, value);
     }
+    bytes.put_u8(u8::from(attributes.fifo.is_some()));
+    if let Some(fifo) = &attributes.fifo {
+        bytes.put_u8(u8::from(fifo.content_based_deduplication));
+        bytes.put_u8(scope_number(fifo.deduplication_scope));
+        bytes.put_u8(match fifo.fifo_throughput_limit {
+            FifoThroughputLimit::PerQueue => 0,
+            FifoThroughputLimit::PerMessageGroupId => 1,
+        });
+        bytes.put_u8(scope_number(fifo.scope_at_creation));
+    }
     bytes
 }
 
-/// Reads both layouts that ever were: the first one ends before the generation.
+fn scope_number(scope: DeduplicationScope) -> u8 {
+    match scope {
+        DeduplicationScope::Queue => 0,
+        DeduplicationScope::MessageGroup => 1,
+    }
+}
+
+/// Reads every layout that ever was: the first one ends before the generation, the second one
+/// after the tags.
 pub(crate) fn decode_entry(bytes: &[u8]) -> Result<CatalogEntry, DecodeError> {
-    let first_layout = bytes.first() == Some(&VERSION);
-    let version = if first_layout { VERSION } else { ENTRY_VERSION };
+    let version = match bytes.first() {
+        Some(&older @ 1..ENTRY_VERSION) => older,
+        _ => ENTRY_VERSION,
+    };
     decode_version("catalog entry", version, bytes, |bytes| {
         let id = QueueId(bytes.try_get_u64()?);
         let key = QueueKey {
@@ -231,8 +253,11 @@ pub(crate) fn decode_entry(bytes: &[u8]) -> Result<CatalogEntry, DecodeError> {
             purged_at: None,
             kept_from: Timestamp::EPOCH,
         };
-        if !first_layout {
+        if version >= 2 {
             decode_second_part(bytes, &mut entry)?;
+        }
+        if version >= 3 {
+            entry.attributes.fifo = decode_fifo(bytes)?;
         }
         Ok(entry)
     })
@@ -257,8 +282,34 @@ fn decode_second_part(bytes: &mut &[u8], entry: &mut CatalogEntry) -> Result<(),
     Ok(())
 }
 
-/// The second layout of a catalog entry: with a generation, tags and policies.
-const ENTRY_VERSION: u8 = 2;
+fn decode_fifo(bytes: &mut &[u8]) -> Result<Option<FifoAttributes>, Damaged> {
+    match bytes.try_get_u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(FifoAttributes {
+            content_based_deduplication: bytes.try_get_u8()? != 0,
+            deduplication_scope: scope(bytes)?,
+            fifo_throughput_limit: match bytes.try_get_u8()? {
+                0 => FifoThroughputLimit::PerQueue,
+                1 => FifoThroughputLimit::PerMessageGroupId,
+                _ => return Err(Damaged),
+            },
+            scope_at_creation: scope(bytes)?,
+        })),
+        _ => Err(Damaged),
+    }
+}
+
+fn scope(bytes: &mut &[u8]) -> Result<DeduplicationScope, Damaged> {
+    match bytes.try_get_u8()? {
+        0 => Ok(DeduplicationScope::Queue),
+        1 => Ok(DeduplicationScope::MessageGroup),
+        _ => Err(Damaged),
+    }
+}
+
+/// The third layout of a catalog entry. The second one brought a generation, tags and policies,
+/// the third the settings of FIFO queues.
+const ENTRY_VERSION: u8 = 3;
 
 const VERSION: u8 = 1;
 
@@ -400,6 +451,25 @@ mod tests {
         }
     }
 
+    fn any_fifo() -> impl Strategy<Value = FifoAttributes> {
+        let any_scope =
+            || prop_oneof![Just(DeduplicationScope::Queue), Just(DeduplicationScope::MessageGroup)];
+        let any_limit = prop_oneof![
+            Just(FifoThroughputLimit::PerQueue),
+            Just(FifoThroughputLimit::PerMessageGroupId)
+        ];
+        (any::<bool>(), any_scope(), any_limit, any_scope()).prop_map(
+            |(content_based_deduplication, scope, fifo_throughput_limit, scope_at_creation)| {
+                FifoAttributes {
+                    content_based_deduplication,
+                    deduplication_scope: scope,
+                    fifo_throughput_limit,
+                    scope_at_creation,
+                }
+            },
+        )
+    }
+
     prop_compose! {
         fn any_entry()(
             id in any::<u64>(),
@@ -415,7 +485,8 @@ mod tests {
             kms_master_key_id in proptest::option::of(".*"),
             tags in proptest::collection::btree_map(".*", ".*", 0..5),
             maximum_message_size in any::<u64>(),
-            sqs_managed_sse_enabled in any::<bool>(),
+            (sqs_managed_sse_enabled, fifo) in
+                (any::<bool>(), proptest::option::of(any_fifo())),
             created_at in any_timestamp(),
             modified_at in any_timestamp(),
         ) -> CatalogEntry {
@@ -449,7 +520,7 @@ mod tests {
                     redrive_allow_policy: sources.map(RedriveAllowPolicy::ByQueue),
                     kms_master_key_id,
                     kms_data_key_reuse_period: reuse,
-                    fifo: None,
+                    fifo,
                 },
                 created_at,
                 modified_at,
@@ -482,7 +553,9 @@ mod tests {
         fn any_bytes_decode_to_a_value_or_an_error(bytes in any::<Vec<u8>>()) {
             let mut versioned = bytes.clone();
             versioned.insert(0, VERSION);
-            for bytes in [bytes, versioned] {
+            let mut entry = bytes.clone();
+            entry.insert(0, ENTRY_VERSION);
+            for bytes in [bytes, versioned, entry] {
                 let _ = decode_receives(&bytes);
                 let _ = decode_content(&bytes);
                 let _ = decode_entry(&bytes);
@@ -519,10 +592,60 @@ mod tests {
         assert!(entry.tags.is_empty() && entry.purged_at.is_none());
     }
 
+    /// An entry as it was written by the last version that used the second layout.
+    const SECOND_LAYOUT: &[u8] = b"\
+        \x02\x00\x00\x00\x00\x00\x00\x00\x01\
+        \x00\x00\x00\x0c000000000000\
+        \x00\x00\x00\x09eu-west-1\
+        \x00\x00\x00\x04jobs\
+        \x00\x00\x01\xa2\x08~I2\x00\x00\x01\xa2\x08~I4\
+        \x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00F\x00\x00\x00\x00\x00\x00\x00\x14\x00\x00\x00\x00\x00\x00\x00\x1f\
+        \x00\
+        \x00\x00\x00\x00\x00\x00\x00\x02\
+        \x00\x00\x01\xa2\x08}^\xd5\
+        \x01\x00\x00\x01\xa2\x08~I7\
+        \x01\x00\x00\x00={\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Principal\":\"*\"}}\
+        \x01\x00\x00\x00U{\"deadLetterTargetArn\":\"arn:aws:sqs:eu-west-1:000000000000:dead\",\"maxReceiveCount\":3}\
+        \x01\x00\x00\x00\x1f{\"redrivePermission\":\"denyAll\"}\
+        \x01\x00\x00\x00\x03key\
+        \x00\x00\x00\x00\x00\x00\x02X\x00\x00\x00\x01\x00\x00\x00\x04team\x00\x00\x00\x04shop";
+
+    #[test]
+    fn an_entry_in_the_second_layout_is_read() {
+        let entry = decode_entry(SECOND_LAYOUT).unwrap();
+        assert_eq!((entry.id, entry.generation), (QueueId(1), QueueId(2)));
+        assert_eq!(entry.key.arn().to_string(), "arn:aws:sqs:eu-west-1:000000000000:jobs");
+        let times = [entry.created_at, entry.modified_at, entry.kept_from];
+        let times = times.map(Timestamp::as_millis);
+        assert_eq!(times, [1_795_438_823_730, 1_795_438_823_732, 1_795_438_763_733]);
+        assert_eq!(entry.purged_at, Some(Timestamp::from_millis(1_795_438_823_735)));
+        assert_eq!(entry.tags, Tags::from([("team".to_owned(), "shop".to_owned())]));
+        let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:dead","maxReceiveCount":3}"#;
+        let policy = r#"{"Statement":{"Effect":"Allow","Action":"*","Principal":"*"}}"#;
+        let attributes = QueueAttributes {
+            delay: Duration::from_secs(5),
+            maximum_message_size: 2048,
+            message_retention_period: Duration::from_secs(70),
+            receive_message_wait_time: Duration::from_secs(20),
+            visibility_timeout: Duration::from_secs(31),
+            policy: Some(policy.to_owned()),
+            redrive_policy: Some(RedrivePolicy::parse(redrive).unwrap()),
+            redrive_allow_policy: Some(RedriveAllowPolicy::DenyAll),
+            sqs_managed_sse_enabled: false,
+            kms_master_key_id: Some("key".to_owned()),
+            kms_data_key_reuse_period: Duration::from_secs(600),
+            fifo: None,
+        };
+        assert_eq!(entry.attributes, attributes);
+    }
+
     #[test]
     fn a_newer_version_is_named_not_guessed() {
         let error = decode_row(&[9, 0, 0]).unwrap_err();
         assert_eq!(error, DecodeError::UnknownVersion { what: "queue row", version: 9 });
+        let error = decode_entry(&[ENTRY_VERSION + 1, 0, 0]).unwrap_err();
+        let (what, version) = ("catalog entry", ENTRY_VERSION + 1);
+        assert_eq!(error, DecodeError::UnknownVersion { what, version });
     }
 
     #[test]
