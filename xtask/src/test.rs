@@ -84,7 +84,7 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
 }
 
 /// What an SDK of the Query protocol can do, tested once more with such an SDK.
-const QUERY_TESTS: [&str; 9] = [
+const QUERY_TESTS: [&str; 10] = [
     "test_query.py",
     "test_queues.py",
     "test_messages.py",
@@ -92,6 +92,7 @@ const QUERY_TESTS: [&str; 9] = [
     "test_time.py",
     "test_namespaces.py",
     "test_attributes.py",
+    "test_fifo_attributes.py",
     "test_purge.py",
     "test_tags.py",
 ];

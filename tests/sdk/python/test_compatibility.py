@@ -15,7 +15,7 @@ import formiga
 PAGE = Path(__file__).parents[3] / 'docs' / 'compatibility.md'
 MODEL = botocore.session.get_session().get_service_model('sqs')
 
-# A value other than the default for each attribute that can be set.
+# A value other than the default for each attribute that can be set on any queue.
 VALUES = {
     'DelaySeconds': '7',
     'KmsDataKeyReusePeriodSeconds': '6000',
@@ -42,6 +42,14 @@ VALUES = {
     'VisibilityTimeout': '69',
 }
 
+# The same for those that only FIFO queues have.
+FIFO_VALUES = {
+    'ContentBasedDeduplication': 'true',
+    'DeduplicationScope': 'messageGroup',
+    'FifoQueue': 'true',
+    'FifoThroughputLimit': 'perMessageGroupId',
+}
+
 
 def table(heading):
     """The rows of the first table under a heading, without its head."""
@@ -53,7 +61,8 @@ def table(heading):
 ACTIONS = {row[0]: row[1] for row in table('Actions')}
 ATTRIBUTES = {row[0]: (row[1], row[2]) for row in table('Queue attributes')}
 SETTABLE = sorted(name for name, (settable, _) in ATTRIBUTES.items() if settable == 'yes')
-FIXED = sorted(set(ATTRIBUTES) - set(SETTABLE))
+FIFO_ONLY = sorted(name for name, (settable, _) in ATTRIBUTES.items() if settable == 'FIFO')
+FIXED = sorted(set(ATTRIBUTES) - set(SETTABLE) - set(FIFO_ONLY))
 
 
 def query_code(endpoint, action):
@@ -95,11 +104,13 @@ def test_the_page_names_every_attribute_of_the_sdk():
     names = set(MODEL.shape_for('QueueAttributeName').enum) - {'All'}
     assert set(ATTRIBUTES) == names
     assert set(ATTRIBUTES.values()) <= {
-        (settable, listed)
-        for settable in ['yes', 'no']
-        for listed in ['always', 'when set', 'never']
+        ('yes', 'always'),
+        ('yes', 'when set'),
+        ('no', 'always'),
+        ('FIFO', 'FIFO'),
     }
     assert SETTABLE == sorted(VALUES)
+    assert FIFO_ONLY == sorted(FIFO_VALUES)
 
 
 @pytest.fixture
@@ -119,7 +130,30 @@ def test_what_the_page_calls_settable_is_set_and_reads_back(sqs, new_queue, queu
         assert described.attributes(name)
 
 
-@pytest.mark.parametrize('name', FIXED)
+@pytest.fixture
+def fifo_queue(sqs, new_name):
+    def fifo_queue(**attributes):
+        answer = sqs.create_queue(
+            QueueName=new_name() + '.fifo', Attributes={'FifoQueue': 'true', **attributes}
+        )
+        return answer['QueueUrl']
+
+    return fifo_queue
+
+
+def test_what_belongs_to_fifo_queues_is_set_and_told_there(sqs, fifo_queue):
+    def told(url):
+        return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes']
+
+    url = fifo_queue()
+    listed = [name for name, (_, when) in ATTRIBUTES.items() if when in ('always', 'FIFO')]
+    assert sorted(told(url)) == sorted(listed)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=FIFO_VALUES)
+    for described in [told(url), told(fifo_queue(**FIFO_VALUES))]:
+        assert {name: described[name] for name in FIFO_ONLY} == FIFO_VALUES
+
+
+@pytest.mark.parametrize('name', FIXED + FIFO_ONLY)
 def test_what_the_page_calls_fixed_is_refused(sqs, queue, new_name, refused, name):
     with refused('InvalidAttributeName'):
         sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={name: 'false'})

@@ -175,13 +175,6 @@ def test_an_unknown_or_read_only_attribute_is_refused(sqs, new_name, refused, na
         sqs.create_queue(QueueName=new_name(), Attributes={name: '1'})
 
 
-def test_what_this_version_cannot_do_is_refused(sqs, refused):
-    with refused('AWS.SimpleQueueService.UnsupportedOperation', shape='UnsupportedOperation'):
-        sqs.create_queue(QueueName='unsupported.fifo', Attributes={'FifoQueue': 'true'})
-    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
-        sqs.get_queue_url(QueueName='unsupported.fifo')
-
-
 # GetQueueUrl
 
 

@@ -47,18 +47,12 @@ fn parse_name(
     };
     let fifo = attributes.get("FifoQueue").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     match QueueName::parse(name) {
-        Ok(name) if name.is_fifo() && fifo => Err(unsupported("FIFO queues are")),
+        Ok(name) if name.is_fifo() == fifo => Ok(name),
         _ if fifo => invalid(
             "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length",
         ),
-        Ok(name) if !name.is_fifo() => Ok(name),
         _ => invalid(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         ),
     }
-}
-
-fn unsupported(what: &str) -> ApiError {
-    let message = format!("{what} not supported by this version of Formiga.");
-    ApiError::new(ErrorKind::UnsupportedOperation, message)
 }
