@@ -3,7 +3,8 @@
 //!
 //! Every member of an input is optional here: which of them are required, and in which order their
 //! absence is noticed, is the server's to say. Empty lists, empty maps and absent members do not
-//! appear in outputs. Actions whose output is not listed answer with an empty body.
+//! appear in outputs, but for the one list that the model requires. Actions whose output is not
+//! listed answer with an empty body.
 
 use std::collections::BTreeMap;
 
@@ -203,6 +204,171 @@ pub struct ListQueueTagsOutput {
 impl QueryForm for ListQueueTagsOutput {
     const MEMBERS: &[Member] = &[tags("Tags")];
 }
+
+/// Adds a statement to the access policy of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AddPermissionInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+    /// The name of the statement.
+    pub label: Option<String>,
+    /// The accounts that are allowed something.
+    #[serde(rename = "AWSAccountIds")]
+    pub aws_account_ids: Option<Vec<String>>,
+    /// The actions that they are allowed, or `*`.
+    pub actions: Option<Vec<String>>,
+}
+
+impl QueryForm for AddPermissionInput {
+    const MEMBERS: &[Member] =
+        &[list("AWSAccountIds", "AWSAccountId"), list("Actions", "ActionName")];
+}
+
+/// Removes a statement from the access policy of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RemovePermissionInput {
+    /// The URL of the queue.
+    pub queue_url: Option<String>,
+    /// The name of the statement.
+    pub label: Option<String>,
+}
+
+impl QueryForm for RemovePermissionInput {}
+
+/// Lists the queues that have a queue as their dead-letter queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListDeadLetterSourceQueuesInput {
+    /// The URL of the dead-letter queue.
+    pub queue_url: Option<String>,
+    /// How many queues to list at most, 1 to 1000.
+    pub max_results: Option<i64>,
+    /// Where to go on, as the previous page told.
+    pub next_token: Option<String>,
+}
+
+impl QueryForm for ListDeadLetterSourceQueuesInput {}
+
+/// What `ListDeadLetterSourceQueues` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListDeadLetterSourceQueuesOutput {
+    /// The URLs of the source queues. The model spells this member in lower case and requires it,
+    /// so an empty list is told.
+    #[serde(rename = "queueUrls")]
+    pub queue_urls: Vec<String>,
+    /// Where to go on, if there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+impl QueryForm for ListDeadLetterSourceQueuesOutput {
+    const MEMBERS: &[Member] = &[list("queueUrls", "QueueUrl")];
+}
+
+/// Starts to move the messages of a dead-letter queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StartMessageMoveTaskInput {
+    /// The ARN of the dead-letter queue.
+    pub source_arn: Option<String>,
+    /// The ARN of the queue that takes the messages; each message's own source queue by default.
+    pub destination_arn: Option<String>,
+    /// How many messages to move each second, 1 to 500; as many as possible by default.
+    pub max_number_of_messages_per_second: Option<i64>,
+}
+
+impl QueryForm for StartMessageMoveTaskInput {}
+
+/// What `StartMessageMoveTask` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartMessageMoveTaskOutput {
+    /// Names the task, to cancel it.
+    pub task_handle: String,
+}
+
+impl QueryForm for StartMessageMoveTaskOutput {}
+
+/// Lists the latest message move tasks of a dead-letter queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListMessageMoveTasksInput {
+    /// The ARN of the dead-letter queue.
+    pub source_arn: Option<String>,
+    /// How many tasks to list at most, 1 to 10; 1 by default.
+    pub max_results: Option<i64>,
+}
+
+impl QueryForm for ListMessageMoveTasksInput {}
+
+/// What `ListMessageMoveTasks` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMessageMoveTasksOutput {
+    /// The tasks, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ListMessageMoveTasksResultEntry>,
+}
+
+impl QueryForm for ListMessageMoveTasksOutput {
+    const MEMBERS: &[Member] =
+        &[list_of::<ListMessageMoveTasksResultEntry>("Results", "ListMessageMoveTasksResultEntry")];
+}
+
+/// A message move task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMessageMoveTasksResultEntry {
+    /// Names the task, to cancel it, while it is running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_handle: Option<String>,
+    /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`.
+    pub status: String,
+    /// The ARN of the dead-letter queue.
+    pub source_arn: String,
+    /// The ARN of the queue that takes the messages, if the task was started with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_arn: Option<String>,
+    /// How many messages are moved each second, if the task was started with a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_number_of_messages_per_second: Option<i64>,
+    /// How many messages were moved.
+    pub approximate_number_of_messages_moved: i64,
+    /// How many messages there were to be moved when the task began, once it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approximate_number_of_messages_to_move: Option<i64>,
+    /// Why the task failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// When the task was started, in milliseconds since the epoch; a number, unlike the timestamps
+    /// of queues and messages.
+    pub started_timestamp: i64,
+}
+
+impl QueryForm for ListMessageMoveTasksResultEntry {}
+
+/// Ends a message move task. What it has moved stays moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CancelMessageMoveTaskInput {
+    /// Names the task.
+    pub task_handle: Option<String>,
+}
+
+impl QueryForm for CancelMessageMoveTaskInput {}
+
+/// What `CancelMessageMoveTask` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelMessageMoveTaskOutput {
+    /// How many messages were moved by then.
+    pub approximate_number_of_messages_moved: i64,
+}
+
+impl QueryForm for CancelMessageMoveTaskOutput {}
 
 /// The value of a message attribute, in requests and in answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

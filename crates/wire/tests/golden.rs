@@ -10,6 +10,9 @@ use formiga_wire::formiga::*;
 use formiga_wire::sqs::*;
 
 const URL: &str = "http://127.0.0.1:9324/000000000000/orders";
+const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
+const DEAD_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:dead";
+const TASK: &str = "eyJ0YXNrSWQiOiI1ZmVhNzc1Ni0wZWE0LTQ1MWEtYTcwMy1hNTU4YjkzM2UyNzQiLCJzb3VyY2VBcm4iOiJhcm46YXdzOnNxczp1cy1lYXN0LTE6MDAwMDAwMDAwMDAwOmRlYWQifQ==";
 const HANDLE: &str = "AQEB+/handle==";
 const ID: &str = "5fea7756-0ea4-451a-a703-a558b933e274";
 const MD5: &str = "49f68a5c8493ec2c0bf489821c21fc3b";
@@ -28,6 +31,11 @@ fn the_codec_does_what_was_recorded() {
     set_queue_attributes(&mut exchanges);
     purge_queue(&mut exchanges);
     queue_tags(&mut exchanges);
+    permissions(&mut exchanges);
+    list_dead_letter_source_queues(&mut exchanges);
+    start_message_move_task(&mut exchanges);
+    list_message_move_tasks(&mut exchanges);
+    cancel_message_move_task(&mut exchanges);
     send_message(&mut exchanges);
     send_message_batch(&mut exchanges);
     receive_message(&mut exchanges);
@@ -182,6 +190,114 @@ fn queue_tags(exchanges: &mut Exchanges) {
     exchanges.request("ListQueueTags/every_member", &input);
     exchanges.response("ListQueueTags/no_tags", &ListQueueTagsOutput::default());
     exchanges.response("ListQueueTags/plain", &ListQueueTagsOutput { tags });
+}
+
+fn permissions(exchanges: &mut Exchanges) {
+    let plain = AddPermissionInput {
+        queue_url: text(URL),
+        label: text("shop"),
+        aws_account_ids: Some(texts(["111111111111"])),
+        actions: Some(texts(["SendMessage"])),
+    };
+    exchanges.request("AddPermission/plain", &plain);
+    let every_member = AddPermissionInput {
+        aws_account_ids: Some(texts(["111111111111", "222222222222"])),
+        actions: Some(texts(["SendMessage", "ReceiveMessage"])),
+        ..plain
+    };
+    exchanges.request("AddPermission/every_member", &every_member);
+    exchanges.query_request("AddPermission/generic_client", &every_member);
+    exchanges.no_output("AddPermission/plain");
+    exchanges.error(
+        "AddPermission/over_limit",
+        ErrorKind::OverLimit,
+        "8 Actions were found, maximum allowed is 7.",
+    );
+    let input = RemovePermissionInput { queue_url: text(URL), label: text("shop") };
+    exchanges.request("RemovePermission/plain", &input);
+    exchanges.request("RemovePermission/every_member", &input);
+    exchanges.no_output("RemovePermission/plain");
+}
+
+fn list_dead_letter_source_queues(exchanges: &mut Exchanges) {
+    let plain = ListDeadLetterSourceQueuesInput { queue_url: text(URL), ..Default::default() };
+    exchanges.request("ListDeadLetterSourceQueues/plain", &plain);
+    let every_member = ListDeadLetterSourceQueuesInput {
+        max_results: Some(2),
+        next_token: text("b3JkZXJz"),
+        ..plain
+    };
+    exchanges.request("ListDeadLetterSourceQueues/every_member", &every_member);
+    let none = ListDeadLetterSourceQueuesOutput::default();
+    exchanges.response("ListDeadLetterSourceQueues/no_queues", &none);
+    let every_member = ListDeadLetterSourceQueuesOutput {
+        queue_urls: texts([URL, "http://127.0.0.1:9324/000000000000/ordinary"]),
+        next_token: text("b3JkaW5hcnk="),
+    };
+    exchanges.response("ListDeadLetterSourceQueues/every_member", &every_member);
+}
+
+fn start_message_move_task(exchanges: &mut Exchanges) {
+    let plain = StartMessageMoveTaskInput { source_arn: text(DEAD_ARN), ..Default::default() };
+    exchanges.request("StartMessageMoveTask/plain", &plain);
+    let every_member = StartMessageMoveTaskInput {
+        destination_arn: text(ARN),
+        max_number_of_messages_per_second: Some(50),
+        ..plain
+    };
+    exchanges.request("StartMessageMoveTask/every_member", &every_member);
+    let output = StartMessageMoveTaskOutput { task_handle: TASK.to_owned() };
+    exchanges.response("StartMessageMoveTask/plain", &output);
+    exchanges.error(
+        "StartMessageMoveTask/resource_not_found",
+        ErrorKind::ResourceNotFound,
+        "The resource that you specified for the DestinationArn parameter doesn't exist.",
+    );
+}
+
+fn list_message_move_tasks(exchanges: &mut Exchanges) {
+    let plain = ListMessageMoveTasksInput { source_arn: text(DEAD_ARN), max_results: None };
+    exchanges.request("ListMessageMoveTasks/plain", &plain);
+    let every_member = ListMessageMoveTasksInput { max_results: Some(10), ..plain };
+    exchanges.request("ListMessageMoveTasks/every_member", &every_member);
+    let none = ListMessageMoveTasksOutput::default();
+    exchanges.response("ListMessageMoveTasks/no_tasks", &none);
+    let plain = ListMessageMoveTasksResultEntry {
+        status: "COMPLETED".to_owned(),
+        source_arn: DEAD_ARN.to_owned(),
+        approximate_number_of_messages_moved: 2,
+        approximate_number_of_messages_to_move: Some(2),
+        started_timestamp: 1_795_402_169_000,
+        ..Default::default()
+    };
+    // No task has all of it: what runs has not failed.
+    let every_member = ListMessageMoveTasksResultEntry {
+        task_handle: text(TASK),
+        status: "RUNNING".to_owned(),
+        destination_arn: text(ARN),
+        max_number_of_messages_per_second: Some(50),
+        failure_reason: text("AWS.SimpleQueueService.NonExistentQueue"),
+        ..plain.clone()
+    };
+    let output = ListMessageMoveTasksOutput { results: vec![plain.clone()] };
+    exchanges.response("ListMessageMoveTasks/plain", &output);
+    let output = ListMessageMoveTasksOutput { results: vec![every_member.clone()] };
+    exchanges.response("ListMessageMoveTasks/every_member", &output);
+    let output = ListMessageMoveTasksOutput { results: vec![every_member, plain] };
+    exchanges.response("ListMessageMoveTasks/two_tasks", &output);
+}
+
+fn cancel_message_move_task(exchanges: &mut Exchanges) {
+    let input = CancelMessageMoveTaskInput { task_handle: text(TASK) };
+    exchanges.request("CancelMessageMoveTask/plain", &input);
+    exchanges.request("CancelMessageMoveTask/every_member", &input);
+    let output = CancelMessageMoveTaskOutput { approximate_number_of_messages_moved: 2 };
+    exchanges.response("CancelMessageMoveTask/plain", &output);
+    exchanges.error(
+        "CancelMessageMoveTask/resource_not_found",
+        ErrorKind::ResourceNotFound,
+        "Task does not exist.",
+    );
 }
 
 fn send_message(exchanges: &mut Exchanges) {

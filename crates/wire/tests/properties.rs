@@ -67,6 +67,12 @@ fn decode_as_every_input(body: &[u8]) {
     decode::<ListQueuesInput>(body);
     decode::<DeleteQueueInput>(body);
     decode::<GetQueueAttributesInput>(body);
+    decode::<AddPermissionInput>(body);
+    decode::<RemovePermissionInput>(body);
+    decode::<ListDeadLetterSourceQueuesInput>(body);
+    decode::<StartMessageMoveTaskInput>(body);
+    decode::<ListMessageMoveTasksInput>(body);
+    decode::<CancelMessageMoveTaskInput>(body);
     decode::<SendMessageInput>(body);
     decode::<SendMessageBatchInput>(body);
     decode::<ReceiveMessageInput>(body);

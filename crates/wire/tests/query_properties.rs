@@ -191,6 +191,12 @@ fn decode_as_every_input(body: &[u8]) {
             decode::<TagQueueInput>(&parameters);
             decode::<UntagQueueInput>(&parameters);
             decode::<ListQueueTagsInput>(&parameters);
+            decode::<AddPermissionInput>(&parameters);
+            decode::<RemovePermissionInput>(&parameters);
+            decode::<ListDeadLetterSourceQueuesInput>(&parameters);
+            decode::<StartMessageMoveTaskInput>(&parameters);
+            decode::<ListMessageMoveTasksInput>(&parameters);
+            decode::<CancelMessageMoveTaskInput>(&parameters);
             decode::<SendMessageInput>(&parameters);
             decode::<SendMessageBatchInput>(&parameters);
             decode::<ReceiveMessageInput>(&parameters);
