@@ -84,7 +84,7 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
 }
 
 /// What an SDK of the Query protocol can do, tested once more with such an SDK.
-const QUERY_TESTS: [&str; 10] = [
+const QUERY_TESTS: [&str; 11] = [
     "test_query.py",
     "test_queues.py",
     "test_messages.py",
@@ -93,6 +93,7 @@ const QUERY_TESTS: [&str; 10] = [
     "test_namespaces.py",
     "test_attributes.py",
     "test_fifo_attributes.py",
+    "test_permissions.py",
     "test_purge.py",
     "test_tags.py",
 ];

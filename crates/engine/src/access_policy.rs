@@ -1,9 +1,11 @@
-//! The `Policy` attribute: its shape. Who is allowed what is for another part to decide.
+//! The `Policy` attribute: its shape, and the statements that permissions add to it. Who is allowed
+//! what is for another part to decide.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::attributes::{AttributeError, AttributeErrorKind};
 use crate::limits::{POLICY_BYTES_MAX, POLICY_STATEMENTS_MAX};
+use crate::permission::{self, Permission};
 
 const VERSIONS: [&str; 2] = ["2008-10-17", "2012-10-17"];
 
@@ -13,7 +15,7 @@ const VERSIONS: [&str; 2] = ["2008-10-17", "2012-10-17"];
 pub(crate) fn check(json: &str) -> Result<(), AttributeError> {
     let invalid = || AttributeError::invalid_value("Invalid value for the parameter Policy.");
     if json.len() > POLICY_BYTES_MAX {
-        return Err(invalid());
+        return Err(over_limit("Submitted policy is over max allowed size.".to_owned()));
     }
     let policy: Value = serde_json::from_str(json).map_err(|_| invalid())?;
     let version = policy.get("Version").map(|version| version.as_str().unwrap_or_default());
@@ -26,13 +28,10 @@ pub(crate) fn check(json: &str) -> Result<(), AttributeError> {
         _ => return Err(invalid()),
     };
     if statements.len() > POLICY_STATEMENTS_MAX {
-        return Err(AttributeError {
-            kind: AttributeErrorKind::OverLimit,
-            message: format!(
-                "{} statements were found in the submitted policy, max allowed is {POLICY_STATEMENTS_MAX}",
-                statements.len()
-            ),
-        });
+        return Err(over_limit(format!(
+            "{} statements were found in the submitted policy, max allowed is {POLICY_STATEMENTS_MAX}",
+            statements.len()
+        )));
     }
     let all_are = !statements.is_empty() && statements.into_iter().all(is_statement);
     if all_are { Ok(()) } else { Err(invalid()) }
@@ -44,6 +43,127 @@ fn is_statement(statement: &Value) -> bool {
     matches!(effect, Some("Allow" | "Deny"))
         && has(["Action", "NotAction"])
         && has(["Principal", "NotPrincipal"])
+}
+
+fn over_limit(message: String) -> AttributeError {
+    AttributeError { kind: AttributeErrorKind::OverLimit, message }
+}
+
+/// `policy`, or the policy that SQS begins with when there is none, with a statement that says what
+/// `permission` does for the queue with this ARN. What the policy says already stays.
+pub(crate) fn with(
+    policy: Option<&str>,
+    queue_arn: &str,
+    permission: &Permission,
+) -> Result<String, AttributeError> {
+    let label = permission.label.as_str();
+    let mut document = Document::read(policy, queue_arn);
+    if document.statements.iter().any(|statement| has_label(statement, label)) {
+        return Err(permission::invalid("Label", label, "Already exists."));
+    }
+    let accounts = permission.accounts.iter().map(|id| format!("arn:aws:iam::{id}:root"));
+    let actions = permission.actions.iter().map(|name| format!("SQS:{name}"));
+    document.statements.push(json!({
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": { "AWS": one_or_more(accounts.collect()) },
+        "Action": one_or_more(actions.collect()),
+        "Resource": queue_arn,
+    }));
+    let json = document.write();
+    check(&json)?;
+    Ok(json)
+}
+
+/// `policy` without the statement that is called `label`, or none if that was the last one.
+pub(crate) fn without(policy: Option<&str>, label: &str) -> Result<Option<String>, AttributeError> {
+    let mut document = Document::read(policy, "");
+    let before = document.statements.len();
+    document.statements.retain(|statement| !has_label(statement, label));
+    match document.statements.len() {
+        count if policy.is_none() || count == before => {
+            Err(permission::invalid("Label", label, "can't find label."))
+        }
+        0 => Ok(None),
+        _ => Ok(Some(document.write())),
+    }
+}
+
+fn has_label(statement: &Value, label: &str) -> bool {
+    statement.get("Sid").and_then(Value::as_str) == Some(label)
+}
+
+/// SQS writes a list of one element as the element.
+fn one_or_more(mut texts: Vec<String>) -> Value {
+    if texts.len() == 1 { Value::from(texts.remove(0)) } else { Value::from(texts) }
+}
+
+/// A policy taken apart.
+struct Document {
+    /// Everything but the statements.
+    members: Map<String, Value>,
+    statements: Vec<Value>,
+}
+
+impl Document {
+    fn read(policy: Option<&str>, queue_arn: &str) -> Document {
+        let begun = || {
+            let id = format!("{queue_arn}/SQSDefaultPolicy");
+            json!({ "Version": VERSIONS[0], "Id": id, "Statement": [] })
+        };
+        let given =
+            |json| serde_json::from_str(json).expect("a policy was checked when it was set");
+        let Value::Object(mut members) = policy.map_or_else(begun, given) else {
+            unreachable!("a policy was checked when it was set");
+        };
+        let statements = match members.remove("Statement") {
+            Some(Value::Array(statements)) => statements,
+            statement => statement.into_iter().collect(),
+        };
+        Document { members, statements }
+    }
+
+    fn write(self) -> String {
+        let Document { mut members, statements } = self;
+        members.insert("Statement".to_owned(), Value::from(statements));
+        write(&Value::from(members))
+    }
+}
+
+/// The order in which SQS writes the members of a policy and of a statement.
+const ORDER: [&str; 12] = [
+    "Version",
+    "Id",
+    "Statement",
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
+
+/// Compact JSON, with members in the order of SQS and all others behind them.
+fn write(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let rank = |name: &str| ORDER.iter().position(|known| *known == name);
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| rank(name).unwrap_or(ORDER.len()));
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}:{}", Value::from(name.as_str()), write(value))
+            };
+            let members: Vec<_> = members.into_iter().map(member).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(elements) => {
+            format!("[{}]", elements.iter().map(write).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Whether two policies are the same document, however they are written.
@@ -59,17 +179,18 @@ mod tests {
     const STATEMENT: &str =
         r#"{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":"*"}"#;
 
-    fn with(statements: usize) -> String {
+    fn with_statements(statements: usize) -> String {
         let statements = vec![STATEMENT; statements].join(",");
         format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
     }
 
     #[test]
     fn a_policy_has_the_shape_of_a_policy_edge_65() {
-        for json in [with(1), with(20), format!(r#"{{"Statement":{STATEMENT}}}"#)] {
+        for json in
+            [with_statements(1), with_statements(20), format!(r#"{{"Statement":{STATEMENT}}}"#)]
+        {
             assert_eq!(check(&json), Ok(()), "{json}");
         }
-        let padded = format!("{}{}", with(1), " ".repeat(8192));
         for json in [
             "badjson",
             "[]",
@@ -81,7 +202,6 @@ mod tests {
             r#"{"Version":"2012-10-17","Statement":["x"]}"#,
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Principal":"*","Action":"*"}]}"#,
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*"}]}"#,
-            &padded,
         ] {
             let error = check(json).expect_err(json);
             assert_eq!(error.message, "Invalid value for the parameter Policy.");
@@ -89,13 +209,107 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_has_8192_bytes_at_most() {
+        let padded = |length: usize| format!("{:<length$}", with_statements(1));
+        assert_eq!(check(&padded(8192)), Ok(()));
+        let error = check(&padded(8193)).unwrap_err();
+        assert_eq!(error.kind, AttributeErrorKind::OverLimit);
+        assert_eq!(error.message, "Submitted policy is over max allowed size.");
+    }
+
+    #[test]
     fn a_policy_has_at_most_20_statements_edge_66() {
-        let error = check(&with(22)).unwrap_err();
+        let error = check(&with_statements(22)).unwrap_err();
         assert_eq!(error.kind, AttributeErrorKind::OverLimit);
         assert_eq!(
             error.message,
             "22 statements were found in the submitted policy, max allowed is 20"
         );
+    }
+
+    const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:q";
+
+    fn permission(label: &str, accounts: &[&str], actions: &[&str]) -> Permission {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let (accounts, actions): (Vec<_>, Vec<_>) = (owned(accounts), owned(actions));
+        Permission::parse(label, &accounts, &actions).unwrap()
+    }
+
+    #[test]
+    fn the_first_permission_makes_a_policy_edges_229_230() {
+        let one = permission("L", &["111111111111"], &["ReceiveMessage"]);
+        assert_eq!(
+            with(None, ARN, &one).as_deref(),
+            Ok(concat!(
+                r#"{"Version":"2008-10-17","Id":"arn:aws:sqs:us-east-1:000000000000:q/SQSDefaultPolicy","#,
+                r#""Statement":[{"Sid":"L","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"#,
+                r#""Action":"SQS:ReceiveMessage","Resource":"arn:aws:sqs:us-east-1:000000000000:q"}]}"#
+            ))
+        );
+        let several = permission("L", &["222222222222", "111111111111"], &["*", "SendMessage"]);
+        let policy = with(None, ARN, &several).unwrap();
+        let principals =
+            r#"{"AWS":["arn:aws:iam::222222222222:root","arn:aws:iam::111111111111:root"]}"#;
+        assert!(policy.contains(&format!(r#""Principal":{principals},"#)), "{policy}");
+        assert!(policy.contains(r#""Action":["SQS:*","SQS:SendMessage"],"#), "{policy}");
+    }
+
+    #[test]
+    fn a_permission_leaves_the_rest_of_the_policy_alone() {
+        let given = r#"{ "Statement": { "Resource": "*", "NotAction": "sqs:DeleteQueue",
+            "Condition": {"StringEquals": {"aws:a": "1"}}, "Principal": {"Service": "s", "AWS": "*"},
+            "Sid": "own words", "Effect": "Deny" }, "Version": "2012-10-17" }"#;
+        let own = r#"{"Sid":"own words","Effect":"Deny","Principal":{"AWS":"*","Service":"s"},"NotAction":"sqs:DeleteQueue","Resource":"*","Condition":{"StringEquals":{"aws:a":"1"}}}"#;
+        let added = permission("L", &["111111111111"], &["SendMessage"]);
+        let both = with(Some(given), ARN, &added).unwrap();
+        let start = format!(r#"{{"Version":"2012-10-17","Statement":[{own},{{"Sid":"L","#);
+        assert!(both.starts_with(&start), "{both}");
+        let alone = format!(r#"{{"Version":"2012-10-17","Statement":[{own}]}}"#);
+        assert_eq!(without(Some(&both), "L"), Ok(Some(alone)));
+        assert_eq!(without(Some(given), "own words"), Ok(None), "a single statement is the last");
+    }
+
+    #[test]
+    fn labels_are_unique_and_known_edges_231_232_233_234() {
+        let [one, two] = ["L", "M"].map(|label| permission(label, &["111111111111"], &["*"]));
+        let first = with(None, ARN, &one).unwrap();
+        let error = with(Some(&first), ARN, &one).unwrap_err();
+        assert_eq!(error.kind, AttributeErrorKind::InvalidParameter);
+        assert_eq!(
+            error.message,
+            "Value L for parameter Label is invalid. Reason: Already exists."
+        );
+        let both = with(Some(&first), ARN, &two).unwrap();
+        let second = without(Some(&both), "L").unwrap();
+        assert_eq!(second, Some(with(None, ARN, &two).unwrap()));
+        assert_eq!(without(second.as_deref(), "M"), Ok(None));
+        for policy in [None, Some(first.as_str())] {
+            for label in ["l", "M"] {
+                let error = without(policy, label).unwrap_err();
+                assert_eq!(error.kind, AttributeErrorKind::InvalidParameter);
+                let sentence = format!(
+                    "Value {label} for parameter Label is invalid. Reason: can't find label."
+                );
+                assert_eq!(error.message, sentence);
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_grows_no_larger_than_it_may_be_set() {
+        let added = permission("L", &["111111111111"], &["SendMessage"]);
+        let error = with_permission_after(&with_statements(20), &added);
+        assert_eq!(error, "21 statements were found in the submitted policy, max allowed is 20");
+        let long = with_statements(1).replace("sqs:SendMessage", &"a".repeat(8000));
+        assert_eq!(check(&long), Ok(()));
+        let error = with_permission_after(&long, &added);
+        assert_eq!(error, "Submitted policy is over max allowed size.");
+    }
+
+    fn with_permission_after(policy: &str, added: &Permission) -> String {
+        let error = with(Some(policy), ARN, added).unwrap_err();
+        assert_eq!(error.kind, AttributeErrorKind::OverLimit);
+        error.message
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Default for QueueAttributes {
     }
 }
 
-/// Why an attribute was not accepted, in the words of SQS.
+/// Why an attribute, or a change of the access policy, was not accepted, in the words of SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeError {
     /// What is wrong.
@@ -74,7 +74,7 @@ pub enum AttributeErrorKind {
     InvalidName,
     /// The value is out of range or not of the attribute's type.
     InvalidValue,
-    /// A policy of the right shape asks for what cannot be.
+    /// A policy of the right shape asks for what cannot be, or a permission does.
     InvalidParameter,
     /// A policy has more parts than are allowed.
     OverLimit,

@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::attributes::{AttributeError, AttributeName, QueueAttributes};
 use crate::limits::{PURGE_INTERVAL, RECREATE_INTERVAL};
 use crate::names::{QueueId, QueueKey};
-use crate::redrive;
+use crate::permission::Permission;
 use crate::tags::{self, TagRefusal, Tags};
 use crate::time::Timestamp;
+use crate::{access_policy, redrive};
 
 /// A queue that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,11 @@ impl CatalogRecord {
 pub enum CatalogChange {
     /// Set attributes, all of them or none.
     SetAttributes(Vec<(AttributeName, String)>),
+    /// Add a statement to the access policy, which is begun when there is none.
+    AddPermission(Permission),
+    /// Remove the statement with this label from the access policy, and with the last one the
+    /// policy.
+    RemovePermission(String),
     /// Remove every message.
     Purge,
     /// Add tags, or replace those with the same keys.
@@ -205,6 +211,16 @@ impl Catalog {
         match change {
             CatalogChange::SetAttributes(changes) => {
                 self.set_attributes(now, &mut entry, &changes)?;
+            }
+            CatalogChange::AddPermission(permission) => {
+                let (policy, arn) = (&mut entry.attributes.policy, key.arn().to_string());
+                *policy = Some(access_policy::with(policy.as_deref(), &arn, &permission)?);
+                entry.modified_at = now;
+            }
+            CatalogChange::RemovePermission(label) => {
+                let policy = &mut entry.attributes.policy;
+                *policy = access_policy::without(policy.as_deref(), &label)?;
+                entry.modified_at = now;
             }
             CatalogChange::Purge => {
                 if entry.purged_at.is_some_and(|at| now < at + PURGE_INTERVAL) {

@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod limits;
 pub mod message;
 pub mod names;
+pub mod permission;
 pub mod queue;
 pub mod receipt;
 pub mod redrive;

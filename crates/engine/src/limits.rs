@@ -70,6 +70,12 @@ pub const POLICY_BYTES_MAX: usize = 8192;
 /// See [`POLICY_BYTES_MAX`].
 pub const POLICY_STATEMENTS_MAX: usize = 20;
 
+/// "Action.N: maximum number of 7 actions" of one permission.
+pub const PERMISSION_ACTIONS_MAX: usize = 7;
+
+/// "Label: Maximum 80 characters."
+pub const PERMISSION_LABEL_CHARACTERS_MAX: usize = 80;
+
 /// "maxReceiveCount: valid values are from 1 to 1,000."
 pub const MAX_RECEIVE_COUNT: RangeInclusive<u32> = 1..=1000;
 

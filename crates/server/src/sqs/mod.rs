@@ -1,5 +1,6 @@
 //! The SQS actions, one file each.
 
+mod add_permission;
 mod attributes;
 mod batch;
 mod change_message_visibility;
@@ -14,6 +15,7 @@ mod list_queue_tags;
 mod list_queues;
 mod purge_queue;
 mod receive_message;
+mod remove_permission;
 mod send_message;
 mod send_message_batch;
 mod set_queue_attributes;
@@ -28,6 +30,9 @@ use crate::gateway::{Answer, run, run_silent};
 /// The answer to the action, or `None` when there is no such action.
 pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<Answer> {
     Some(match action {
+        "AddPermission" => {
+            run_silent(call, async |input| add_permission::add_permission(ctx, input).await).await
+        }
         "ChangeMessageVisibility" => {
             run_silent(call, async |input| {
                 change_message_visibility::change_message_visibility(ctx, input).await
@@ -67,6 +72,10 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
         }
         "ReceiveMessage" => {
             run(call, async |input| receive_message::receive_message(ctx, input).await).await
+        }
+        "RemovePermission" => {
+            run_silent(call, async |input| remove_permission::remove_permission(ctx, input).await)
+                .await
         }
         "SendMessage" => {
             run(call, async |input| send_message::send_message(ctx, input).await).await
