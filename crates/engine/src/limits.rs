@@ -36,6 +36,16 @@ pub const MESSAGE_GROUP_ID_CHARACTERS_MAX: usize = 128;
 /// "For standard queues, there is a maximum of 120,000 in flight messages per queue."
 pub const IN_FLIGHT_MESSAGES_MAX: usize = 120_000;
 
+/// "FIFO queues look through the first 120,000 messages to determine available message groups."
+pub const FIFO_LOOK_THROUGH_MAX: usize = 120_000;
+
+/// "Any messages sent with the same deduplication ID are accepted successfully but aren't delivered
+/// during the 5-minute deduplication interval."
+pub const DEDUPLICATION_INTERVAL: Duration = Duration::from_secs(300);
+
+/// "During the 5-minute interval" a receive with the same ReceiveRequestAttemptId is repeated.
+pub const RECEIVE_ATTEMPT_INTERVAL: Duration = Duration::from_secs(300);
+
 /// "DelaySeconds: an integer from 0 to 900 (15 minutes)."
 pub const DELAY_SECONDS: RangeInclusive<i64> = 0..=900;
 

@@ -68,7 +68,7 @@ fn a_handle_of_a_message_that_left_memory_still_deletes_it() {
     }
     while !scene.receive().is_empty() {}
     scene.advance(secs(30));
-    let receive = Command::Receive { max: 1, visibility_timeout: Some(secs(0)) };
+    let receive = Command::Receive { max: 1, visibility_timeout: Some(secs(0)), attempt: None };
     scene.apply(&receive);
     for body in ["499", "250", "31", "0"] {
         scene.delete(body);

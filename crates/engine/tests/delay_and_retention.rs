@@ -170,5 +170,5 @@ fn a_purge_leaves_nothing_in_any_state_and_sequences_go_on_edges_166_167() {
     let refusal = scene.change_visibility("in flight", secs(1));
     assert_eq!(refusal, Err(VisibilityRefusal::MessageDoesNotExist));
     assert_eq!(scene.receive(), ["new"]);
-    assert_eq!(scene.handle("new").sequence.0, 3);
+    assert_eq!(scene.handle("new").position.sequence.0, 3);
 }

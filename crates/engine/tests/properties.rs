@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::queue::{
     Command, Counters, Need, Position, Queue, QueueLimits, Record, Reply, StoredMessage,
     VisibilityRefusal,
 };
+use formiga_engine::receipt::ReceiptHandle;
 use formiga_engine::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -218,7 +220,7 @@ const BRANCHES: [&str; 31] = [
 struct Run<'a> {
     live: Queue,
     restored: Queue,
-    attributes: QueueAttributes,
+    entry: CatalogEntry,
     limits: QueueLimits,
     store: NaiveStore,
     model: Model,
@@ -240,20 +242,15 @@ impl Run<'_> {
             window: settings.window,
             page: settings.window / 2,
             in_flight_max: settings.in_flight_max,
+            ..QueueLimits::default()
         };
+        let entry = scene::entry("jobs", attributes);
         let store = NaiveStore::default();
-        let restore = || {
-            Queue::restore(
-                attributes.clone(),
-                Timestamp::EPOCH,
-                limits,
-                store.snapshot(START, limits.page),
-            )
-        };
+        let restore = || Queue::restore(&entry, limits, store.snapshot(START, limits.page));
         Run {
             live: restore(),
             restored: restore(),
-            attributes,
+            entry: entry.clone(),
             limits,
             store,
             model: Model { settings, messages: Vec::new() },
@@ -280,8 +277,10 @@ impl Run<'_> {
                     Need::Oldest { .. } => "need: Oldest",
                     Need::Message(_) => "need: Message",
                     Need::AvailableBetween { .. } => "need: AvailableBetween",
+                    Need::Queue { .. } => unreachable!("there is no dead-letter queue"),
                 });
-                queue.supply(need, store.answer(need));
+                let supply = store.answer(&need);
+                queue.supply(need, supply);
             }
             queue.apply(now, command)
         };
@@ -297,6 +296,7 @@ impl Run<'_> {
                 Record::VisibilityChanged { .. } => "record: VisibilityChanged",
                 Record::Deleted { .. } => "record: Deleted",
                 Record::Expired { .. } => "record: Expired",
+                record => panic!("{record:?}"),
             });
         }
         live
@@ -314,12 +314,7 @@ impl Run<'_> {
             Step::Restart => {
                 self.count("restarted");
                 let snapshot = self.store.snapshot(self.now, self.limits.page);
-                self.restored = Queue::restore(
-                    self.attributes.clone(),
-                    Timestamp::EPOCH,
-                    self.limits,
-                    snapshot,
-                );
+                self.restored = Queue::restore(&self.entry, self.limits, snapshot);
             }
         }
     }
@@ -329,7 +324,7 @@ impl Run<'_> {
         let messages =
             delays.iter().map(|delay| self.scene.new_message("body", delay.map(secs))).collect();
         let (reply, records) = self.apply(&Command::Send(messages));
-        assert_eq!(reply, Reply::Sent);
+        assert!(matches!(reply, Reply::Sent(sent) if sent.len() == delays.len()));
         assert_eq!(records.len(), delays.len());
         for (record, delay) in records.iter().zip(delays) {
             let Record::Sent { message: StoredMessage { position, sent_at, .. }, .. } = record
@@ -353,7 +348,8 @@ impl Run<'_> {
 
     fn receive(&mut self, max: usize, timeout: Option<u64>) {
         self.count("command: Receive");
-        let command = Command::Receive { max, visibility_timeout: timeout.map(secs) };
+        let command =
+            Command::Receive { max, visibility_timeout: timeout.map(secs), attempt: None };
         let (reply, _) = self.apply(&command);
         match (reply, self.model.receive(self.now, max, timeout)) {
             (Reply::OverInFlightLimit, None) => self.count("over the in-flight limit"),
@@ -403,24 +399,26 @@ impl Run<'_> {
                 self.count("deleted by an older handle");
             }
         }
-        let positions: Vec<_> = chosen.into_iter().map(|(position, _)| position).collect();
-        assert_eq!(self.apply(&Command::Delete(positions.clone())).0, Reply::Deleted);
-        positions.into_iter().for_each(|position| self.model.delete(self.now, position));
+        let handles = chosen.iter().copied().map(handle).collect();
+        let deleted = Reply::Deleted(vec![Ok(()); chosen.len()]);
+        assert_eq!(self.apply(&Command::Delete(handles)).0, deleted);
+        chosen.into_iter().for_each(|(position, _)| self.model.delete(self.now, position));
     }
 
     fn change_visibility(&mut self, choices: &[(usize, u64)]) {
         let choose = |(choice, timeout): &(usize, u64)| {
-            self.choose(*choice).map(|(position, _)| (position, secs(*timeout)))
+            self.choose(*choice).map(|chosen| (chosen, secs(*timeout)))
         };
         let mut changes: Vec<_> = choices.iter().filter_map(choose).collect();
         // Twice the same message in a batch depends on an order that nobody promises.
         changes.sort();
-        changes.dedup_by_key(|(position, _)| *position);
+        changes.dedup_by_key(|((position, _), _)| *position);
         self.count("command: ChangeVisibility");
-        let (reply, _) = self.apply(&Command::ChangeVisibility(changes.clone()));
+        let with_handles = changes.iter().map(|(chosen, timeout)| (handle(*chosen), *timeout));
+        let (reply, _) = self.apply(&Command::ChangeVisibility(with_handles.collect()));
         let Reply::VisibilityChanged(outcomes) = reply else { panic!("{reply:?}") };
         let mut accepted = Vec::new();
-        for ((position, timeout), outcome) in changes.into_iter().zip(outcomes) {
+        for (((position, _), timeout), outcome) in changes.into_iter().zip(outcomes) {
             let expected = self.model.change(self.now, position, timeout).map(|visible_at| {
                 let message = self.model.messages.iter().find(|m| m.position == position).unwrap();
                 (message.visible_at <= self.now, visible_at)
@@ -467,6 +465,10 @@ impl Run<'_> {
             assert!(self.model.is_expired(self.now, &removed));
         }
     }
+}
+
+fn handle((position, receive_count): (Position, u32)) -> ReceiptHandle {
+    ReceiptHandle { position, receive_count }
 }
 
 #[test]

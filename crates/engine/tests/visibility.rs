@@ -46,9 +46,9 @@ fn a_receive_with_visibility_timeout_0_leaves_the_message_receivable_edge_125() 
 fn every_receive_counts_and_the_first_receive_time_stays_edge_132() {
     let mut scene = Scene::queue();
     scene.send("hello");
-    let (_, first) = scene.receive_messages(1, Some(secs(0)))[0];
+    let (_, first) = scene.receive_messages(1, Some(secs(0))).remove(0);
     scene.advance(secs(5));
-    let (_, second) = scene.receive_messages(1, Some(secs(0)))[0];
+    let (_, second) = scene.receive_messages(1, Some(secs(0))).remove(0);
     assert_eq!((first.receives.count, second.receives.count), (1, 2));
     assert_eq!(first.receives.first_at, second.receives.first_at);
     assert_eq!(second.receives.last_at, scene.now);
@@ -142,7 +142,7 @@ fn no_more_messages_go_in_flight_than_the_limit_allows() {
         scene.send(&n.to_string());
     }
     assert_eq!(scene.receive(), ["0", "1", "2"], "as many as still may");
-    let receive = Command::Receive { max: 1, visibility_timeout: None };
+    let receive = Command::Receive { max: 1, visibility_timeout: None, attempt: None };
     assert_eq!(scene.apply(&receive).0, Reply::OverInFlightLimit);
     scene.delete("1");
     assert_eq!(scene.receive(), ["3"]);

@@ -118,6 +118,7 @@ impl Server {
                 in_flight_max: config.in_flight_max,
                 window: config.window,
                 page: QueueLimits::default().page.min(config.window / 2),
+                ..QueueLimits::default()
             },
             content_cache_bytes: config.content_cache_mib << 20,
             recent_delete_check: config.recent_delete_check,

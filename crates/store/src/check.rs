@@ -81,8 +81,10 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         let generations: BTreeMap<i64, &CatalogEntry> =
             entries.iter().map(|entry| (sqlite::integer(entry.generation.0), entry)).collect();
         let mut rows = self.rows(&generations)?;
+        let next_moves = rows.iter().map(|(id, row)| (*id, row.next_move)).collect();
         self.messages(&generations, &leftovers, &mut rows)?;
         self.receives()?;
+        self.outboxes(&generations, &next_moves)?;
         self.contents()
     }
 
@@ -327,9 +329,61 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         Ok(())
     }
 
-    /// Each message has its content, so more contents than messages are more than there should be.
+    /// What is on its way to another queue has its content, unless it has arrived: then the target
+    /// may have deleted it.
+    fn outboxes(
+        &mut self,
+        generations: &BTreeMap<i64, &CatalogEntry>,
+        next_moves: &BTreeMap<i64, u64>,
+    ) -> Outcome<()> {
+        let connection = self.connection;
+        let mut select = connection.prepare("SELECT queue, number, entry FROM outbox")?;
+        let mut arrived =
+            connection.prepare("SELECT number FROM arrived WHERE queue = ?1 AND source = ?2")?;
+        let mut content = connection.prepare("SELECT content FROM content WHERE body = ?1")?;
+        let mut rows = select.query(())?;
+        while let Some(row) = rows.next()? {
+            let (generation, number): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let name = || format!("entry {number} of the outbox of generation {generation}");
+            let Some(source) = generations.get(&generation) else {
+                self.problem(format!("{} is in no queue's outbox", name()));
+                continue;
+            };
+            let number = number.unsigned_abs();
+            if number >= next_moves.get(&generation).copied().unwrap_or_default() {
+                self.problem(format!("{}: its number would be given out again", name()));
+            }
+            let entry = match records::decode_outbox_entry(number, row.get_ref(2)?.as_blob()?) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.problem(format!("{}: {error}", name()));
+                    continue;
+                }
+            };
+            let target = generations.iter().find(|(_, target)| target.id == entry.to);
+            let last = match target {
+                Some((target, _)) => arrived
+                    .query_row([*target, sqlite::integer(source.id.0)], |row| row.get::<_, i64>(0))
+                    .optional()?,
+                None => None,
+            };
+            if last.is_some_and(|last| last.unsigned_abs() >= number) {
+                continue;
+            }
+            let body = sqlite::integer(entry.message.body.0);
+            let bytes: Option<Vec<u8>> = content.query_row([body], |row| row.get(0)).optional()?;
+            if let Err(what) = check_content(&entry.message, bytes.as_deref()) {
+                self.problem(format!("{}: {what}", name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each message has its content, here or on its way, so more contents than that are more than
+    /// there should be.
     fn contents(&mut self) -> Outcome<()> {
-        let (contents, messages) = (self.count("content")?, self.count("message")?);
+        let messages = self.count("message")? + self.count("outbox")?;
+        let contents = self.count("content")?;
         if contents > messages {
             let more = contents - messages;
             self.problem(format!("{more} contents belong to no message"));

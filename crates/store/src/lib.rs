@@ -26,6 +26,7 @@ mod records;
 mod space;
 mod sqlite;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -73,6 +74,9 @@ pub struct Acquired {
     pub next_body: BodyId,
     /// The latest time that an acknowledged append carried, to within a second.
     pub latest: Timestamp,
+    /// The generations that have something to do without being asked: messages on their way to
+    /// other queues, or a message move task.
+    pub busy: BTreeSet<QueueId>,
 }
 
 /// One atomic change.

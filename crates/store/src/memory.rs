@@ -9,7 +9,8 @@ use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{
-    BodyId, NotStored, Page, Position, QueueRow, Record, Sequence, Snapshot, StoredMessage,
+    BodyId, MoveTask, MoveTaskStatus, NotStored, OutboxEntry, Page, Position, QueueRow, Record,
+    RememberedSend, Sequence, Snapshot, StoredMessage,
 };
 use formiga_engine::time::Timestamp;
 
@@ -39,13 +40,21 @@ struct State {
 struct StoredQueue {
     row: QueueRow,
     messages: BTreeMap<Position, StoredMessage>,
+    /// By the end of their time, and then by their digest.
+    remembered_sends: BTreeMap<(Timestamp, u128), RememberedSend>,
+    outbox: BTreeMap<u64, OutboxEntry>,
+    arrived: BTreeMap<QueueId, u64>,
+    move_tasks: Vec<MoveTask>,
 }
 
 impl StoredQueue {
     fn absorb(&mut self, record: &Record) {
         match record {
-            Record::Sent { message, .. } => {
-                self.messages.insert(message.position, *message);
+            Record::Sent { message, remembered, .. } => {
+                self.messages.insert(message.position, message.clone());
+                if let Some(send) = remembered {
+                    self.remembered_sends.insert((send.until, send.digest), *send);
+                }
             }
             Record::Received { position, receives }
             | Record::VisibilityChanged { position, receives } => {
@@ -55,7 +64,28 @@ impl StoredQueue {
             Record::Deleted { message } | Record::Expired { message } => {
                 self.messages.remove(&message.position);
             }
+            Record::Left(entry) => {
+                self.messages.remove(&entry.message.position);
+                self.outbox.insert(entry.number, entry.clone());
+            }
+            Record::HandedOver(entry) | Record::Lost(entry) => {
+                self.outbox.remove(&entry.number);
+            }
+            Record::CameBack(entry) => {
+                self.outbox.remove(&entry.number);
+                self.messages.insert(entry.message.position, entry.message.clone());
+            }
+            Record::Arrived { from, number, message } => {
+                self.messages.insert(message.position, message.clone());
+                self.arrived.insert(*from, *number);
+            }
+            Record::MoveTask(task) => task.clone().keep(&mut self.move_tasks),
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        let running = |task: &MoveTask| task.status == MoveTaskStatus::Running;
+        !self.outbox.is_empty() || self.move_tasks.iter().any(running)
     }
 }
 
@@ -64,9 +94,13 @@ fn removed(records: &[Record]) -> u64 {
     let (mut removed, mut sent) = (0_u64, 0_u64);
     for record in records {
         match record {
-            Record::Sent { .. } => sent += 1,
-            Record::Deleted { .. } | Record::Expired { .. } => removed += 1,
-            Record::Received { .. } | Record::VisibilityChanged { .. } => {}
+            Record::Sent { .. } | Record::Arrived { .. } | Record::CameBack(_) => sent += 1,
+            Record::Deleted { .. } | Record::Expired { .. } | Record::Left(_) => removed += 1,
+            Record::Received { .. }
+            | Record::VisibilityChanged { .. }
+            | Record::HandedOver(_)
+            | Record::Lost(_)
+            | Record::MoveTask(_) => {}
         }
     }
     removed.saturating_sub(sent)
@@ -113,6 +147,12 @@ impl Store for MemoryStore {
             next_queue: state.next_queue,
             next_body: BodyId(state.next_body),
             latest: state.latest,
+            busy: state
+                .queues
+                .iter()
+                .filter(|(_, queue)| queue.is_busy())
+                .map(|(id, _)| *id)
+                .collect(),
         };
         Box::pin(ready(Ok(acquired)))
     }
@@ -144,7 +184,7 @@ impl Store for MemoryStore {
     }
 
     fn message(&self, queue: QueueId, position: Position) -> Reading<Option<StoredMessage>> {
-        self.read(|state| state.queues.get(&queue)?.messages.get(&position).copied())
+        self.read(|state| state.queues.get(&queue)?.messages.get(&position).cloned())
     }
 
     fn available_between(
@@ -194,6 +234,11 @@ impl State {
                 if removed(&records) > stored.row.stored {
                     return Err(NotStored);
                 }
+                while let Some(first) = stored.remembered_sends.first_entry()
+                    && first.key().0 <= append.at
+                {
+                    first.remove();
+                }
                 for record in &records {
                     stored.row.absorb(record).expect("more are stored than removed");
                     stored.absorb(record);
@@ -211,14 +256,17 @@ impl State {
     /// Keeps the contents of what is stored.
     fn absorb(&mut self, record: Record) {
         match record {
-            Record::Sent { message, content } => {
+            Record::Sent { message, content, .. } => {
                 self.next_body = self.next_body.max(message.body.0 + 1);
                 self.contents.insert(message.body, content);
             }
             Record::Deleted { message } | Record::Expired { message } => {
                 self.contents.remove(&message.body);
             }
-            Record::Received { .. } | Record::VisibilityChanged { .. } => {}
+            Record::Lost(entry) => {
+                self.contents.remove(&entry.message.body);
+            }
+            _ => {}
         }
     }
 
@@ -231,8 +279,15 @@ impl State {
         self.next_queue = self.next_queue.max(entry.id.0 + 1).max(entry.generation.0 + 1);
         self.catalog.insert(entry.id, CatalogEntry::clone(entry));
         let CatalogRecord::Purged { old, .. } = record else { return None };
-        let gone = self.queues.remove(old)?;
-        let emptied = StoredQueue { row: gone.row.emptied(), ..StoredQueue::default() };
+        let mut gone = self.queues.remove(old)?;
+        // What is on its way goes on.
+        let emptied = StoredQueue {
+            row: gone.row.emptied(),
+            outbox: std::mem::take(&mut gone.outbox),
+            arrived: std::mem::take(&mut gone.arrived),
+            move_tasks: std::mem::take(&mut gone.move_tasks),
+            ..StoredQueue::default()
+        };
         self.queues.insert(entry.generation, emptied);
         Some(gone)
     }
@@ -248,8 +303,17 @@ impl State {
             |message: &&StoredMessage| message.receives.is_some_and(|r| r.visible_at > now);
         Snapshot {
             row: stored.row.clone(),
-            in_flight: stored.messages.values().filter(in_flight).copied().collect(),
+            in_flight: stored.messages.values().filter(in_flight).cloned().collect(),
             first_page: self.page(queue, Position::FIRST, limit),
+            remembered_sends: stored
+                .remembered_sends
+                .values()
+                .filter(|send| send.until > now)
+                .copied()
+                .collect(),
+            outbox: stored.outbox.values().cloned().collect(),
+            arrived: stored.arrived.clone(),
+            move_tasks: stored.move_tasks.clone(),
         }
     }
 
@@ -257,7 +321,7 @@ impl State {
         let Some(stored) = self.queues.get(&queue) else {
             return Page { messages: Vec::new(), last: true };
         };
-        let mut following = stored.messages.range(from..).map(|(_, message)| *message);
+        let mut following = stored.messages.range(from..).map(|(_, message)| message.clone());
         let messages: Vec<_> = following.by_ref().take(limit).collect();
         Page { messages, last: following.next().is_none() }
     }

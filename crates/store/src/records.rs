@@ -2,6 +2,7 @@
 //! a reader that meets a version it does not know says so instead of guessing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, TryGetError};
@@ -9,11 +10,15 @@ use formiga_engine::attributes::{
     DeduplicationScope, FifoAttributes, FifoThroughputLimit, QueueAttributes,
 };
 use formiga_engine::catalog::CatalogEntry;
+use formiga_engine::message::Group;
 use formiga_engine::message::{
     AttributeValue, MessageAttribute, MessageAttributes, MessageContent,
 };
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
-use formiga_engine::queue::{BodyId, Position, QueueRow, Receives, Sequence, StoredMessage};
+use formiga_engine::queue::{
+    BodyId, MoveTask, MoveTaskFailure, MoveTaskStatus, Moved, OutboxEntry, Position, QueueRow,
+    Receives, RememberedSend, Sequence, StoredMessage,
+};
 use formiga_engine::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use formiga_engine::tags::Tags;
 use formiga_engine::time::Timestamp;
@@ -39,26 +44,160 @@ pub enum DecodeError {
 
 /// What a store keeps of a message beside its position and receives.
 pub(crate) fn encode_message(message: &StoredMessage) -> Vec<u8> {
-    let mut bytes = versioned(21);
+    let plain = message.group.is_none() && message.moved.is_none();
+    let mut bytes = Vec::with_capacity(if plain { 21 } else { 128 });
+    bytes.put_u8(if plain { VERSION } else { MESSAGE_VERSION });
     bytes.put_u64(message.sent_at.as_millis());
     bytes.put_u64(message.body.0);
     bytes.put_u32(message.size);
+    if !plain {
+        bytes.put_u8(u8::from(message.group.is_some()));
+        bytes.put_u128(message.group.map_or(0, |group| group.0));
+        put_moved(&mut bytes, message.moved.as_deref());
+    }
     bytes
 }
 
+/// Reads both layouts: the first one has neither group nor origin, and is still written where
+/// there is neither.
 pub(crate) fn decode_message(
     position: Position,
     bytes: &[u8],
     receives: Option<Receives>,
 ) -> Result<StoredMessage, DecodeError> {
-    decode("message", bytes, |bytes| {
-        Ok(StoredMessage {
+    let plain = bytes.first() == Some(&VERSION);
+    let version = if plain { VERSION } else { MESSAGE_VERSION };
+    decode_version("message", version, bytes, |bytes| {
+        let mut message = StoredMessage {
             position,
             sent_at: timestamp(bytes)?,
             body: BodyId(bytes.try_get_u64()?),
             size: bytes.try_get_u32()?,
+            group: None,
+            moved: None,
             receives,
-        })
+        };
+        if !plain {
+            let has_group = flag(bytes)?;
+            message.group = Some(Group(bytes.try_get_u128()?)).filter(|_| has_group);
+            message.moved = moved(bytes)?.map(Arc::new);
+        }
+        Ok(message)
+    })
+}
+
+fn put_moved(bytes: &mut Vec<u8>, moved: Option<&Moved>) {
+    bytes.put_u8(u8::from(moved.is_some()));
+    let Some(moved) = moved else { return };
+    put_optional_text(bytes, moved.source_arn.as_deref());
+    bytes.put_u8(u8::from(moved.message_id.is_some()));
+    bytes.put_slice(&moved.message_id.unwrap_or_default());
+    bytes.put_u32(moved.receive_count);
+    bytes.put_u8(u8::from(moved.first_received_at.is_some()));
+    bytes.put_u64(moved.first_received_at.unwrap_or_default().as_millis());
+}
+
+fn moved(bytes: &mut &[u8]) -> Result<Option<Moved>, Damaged> {
+    if !flag(bytes)? {
+        return Ok(None);
+    }
+    let source_arn = optional_text(bytes)?;
+    let has_id = flag(bytes)?;
+    let message_id = Some(array(bytes)?).filter(|_| has_id);
+    let receive_count = bytes.try_get_u32()?;
+    let was_received = flag(bytes)?;
+    let first_received_at = Some(timestamp(bytes)?).filter(|_| was_received);
+    Ok(Some(Moved { source_arn, message_id, receive_count, first_received_at }))
+}
+
+/// An entry of an outbox beside its number.
+pub(crate) fn encode_outbox_entry(entry: &OutboxEntry) -> Vec<u8> {
+    let mut bytes = versioned(256);
+    bytes.put_u64(entry.to.0);
+    bytes.put_u64(entry.message.position.available_at.as_millis());
+    bytes.put_u64(entry.message.position.sequence.0);
+    let message = encode_message(&entry.message);
+    put_count(&mut bytes, message.len());
+    bytes.put_slice(&message);
+    let receives = entry.message.receives.as_ref().map(encode_receives).unwrap_or_default();
+    put_count(&mut bytes, receives.len());
+    bytes.put_slice(&receives);
+    put_moved(&mut bytes, Some(&entry.moved));
+    bytes.put_u8(u8::from(entry.as_new));
+    bytes
+}
+
+pub(crate) fn decode_outbox_entry(number: u64, bytes: &[u8]) -> Result<OutboxEntry, DecodeError> {
+    decode("outbox entry", bytes, |bytes| {
+        let to = QueueId(bytes.try_get_u64()?);
+        let position =
+            Position { available_at: timestamp(bytes)?, sequence: Sequence(bytes.try_get_u64()?) };
+        let message = slice(bytes)?;
+        let receives = slice(bytes)?;
+        let receives = Some(receives).filter(|bytes| !bytes.is_empty()).map(decode_receives);
+        let receives = receives.transpose().map_err(|_| Damaged)?;
+        let message = decode_message(position, message, receives).map_err(|_| Damaged)?;
+        let moved = Arc::new(moved(bytes)?.ok_or(Damaged)?);
+        Ok(OutboxEntry { to, number, message, moved, as_new: flag(bytes)? })
+    })
+}
+
+pub(crate) fn encode_move_task(task: &MoveTask) -> Vec<u8> {
+    let mut bytes = versioned(128);
+    bytes.put_slice(&task.id);
+    bytes.put_u64(task.started_at.as_millis());
+    let destination = task.destination.as_ref().map(|key| key.arn().to_string());
+    put_optional_text(&mut bytes, destination.as_deref());
+    bytes.put_u32(task.rate.unwrap_or(0));
+    bytes.put_u8(match task.status {
+        MoveTaskStatus::Running => 1,
+        MoveTaskStatus::Completed => 2,
+        MoveTaskStatus::Cancelled => 3,
+        MoveTaskStatus::Failed(MoveTaskFailure::QueueDoesNotExist) => 4,
+        MoveTaskStatus::Failed(MoveTaskFailure::CouldNotDetermineMessageSource) => 5,
+    });
+    bytes.put_u64(task.moved);
+    bytes.put_u64(task.to_move);
+    bytes
+}
+
+pub(crate) fn decode_move_task(bytes: &[u8]) -> Result<MoveTask, DecodeError> {
+    decode("message move task", bytes, |bytes| {
+        let id = array(bytes)?;
+        let started_at = timestamp(bytes)?;
+        let destination = optional_text(bytes)?.map(|arn| QueueKey::parse_arn(&arn));
+        let destination = destination.transpose().map_err(|_| Damaged)?;
+        let rate = Some(bytes.try_get_u32()?).filter(|rate| *rate > 0);
+        let status = match bytes.try_get_u8()? {
+            1 => MoveTaskStatus::Running,
+            2 => MoveTaskStatus::Completed,
+            3 => MoveTaskStatus::Cancelled,
+            4 => MoveTaskStatus::Failed(MoveTaskFailure::QueueDoesNotExist),
+            5 => MoveTaskStatus::Failed(MoveTaskFailure::CouldNotDetermineMessageSource),
+            _ => return Err(Damaged),
+        };
+        let (moved, to_move) = (bytes.try_get_u64()?, bytes.try_get_u64()?);
+        Ok(MoveTask { id, started_at, destination, rate, status, moved, to_move })
+    })
+}
+
+/// A remembered send beside its digest and its end.
+pub(crate) fn encode_remembered_send(send: &RememberedSend) -> Vec<u8> {
+    let mut bytes = versioned(25);
+    bytes.put_slice(&send.message_id);
+    bytes.put_u64(send.sequence.0);
+    bytes
+}
+
+pub(crate) fn decode_remembered_send(
+    until: Timestamp,
+    digest: u128,
+    bytes: &[u8],
+) -> Result<RememberedSend, DecodeError> {
+    decode("remembered send", bytes, |bytes| {
+        let message_id = array(bytes)?;
+        let sequence = Sequence(bytes.try_get_u64()?);
+        Ok(RememberedSend { digest, until, message_id, sequence })
     })
 }
 
@@ -83,7 +222,8 @@ pub(crate) fn decode_receives(bytes: &[u8]) -> Result<Receives, DecodeError> {
 }
 
 pub(crate) fn encode_row(row: &QueueRow) -> Vec<u8> {
-    let mut bytes = versioned(21 + 12 * row.delay_ends.len());
+    let mut bytes = Vec::with_capacity(45 + 16 * row.delay_ends.len());
+    bytes.put_u8(ROW_VERSION);
     bytes.put_u64(row.next_sequence.0);
     bytes.put_u64(row.stored);
     put_count(&mut bytes, row.delay_ends.len());
@@ -91,29 +231,43 @@ pub(crate) fn encode_row(row: &QueueRow) -> Vec<u8> {
         bytes.put_u64(*second);
         bytes.put_u64(*count);
     }
+    bytes.put_u64(row.first_sequence.0);
+    bytes.put_u64(row.last_place.as_millis());
+    bytes.put_u64(row.next_move);
     bytes
 }
 
+/// Reads both layouts that ever were: the first one ends with the delays.
 pub(crate) fn decode_row(bytes: &[u8]) -> Result<QueueRow, DecodeError> {
-    decode("queue row", bytes, |bytes| {
+    let first_layout = bytes.first() == Some(&VERSION);
+    let version = if first_layout { VERSION } else { ROW_VERSION };
+    decode_version("queue row", version, bytes, |bytes| {
         let next_sequence = Sequence(bytes.try_get_u64()?);
         let stored = bytes.try_get_u64()?;
         let mut delay_ends = BTreeMap::new();
         for _ in 0..bytes.try_get_u32()? {
             delay_ends.insert(bytes.try_get_u64()?, bytes.try_get_u64()?);
         }
-        Ok(QueueRow { next_sequence, stored, delay_ends })
+        let mut row = QueueRow { next_sequence, stored, delay_ends, ..QueueRow::default() };
+        if !first_layout {
+            row.first_sequence = Sequence(bytes.try_get_u64()?);
+            row.last_place = timestamp(bytes)?;
+            row.next_move = bytes.try_get_u64()?;
+        }
+        Ok(row)
     })
 }
 
 pub(crate) fn encode_content(content: &MessageContent) -> Vec<u8> {
-    let mut bytes = versioned(128 + content.size() as usize);
+    let mut bytes = Vec::with_capacity(128 + content.size() as usize);
+    bytes.put_u8(CONTENT_VERSION);
     bytes.put_slice(&content.message_id);
     bytes.put_slice(&content.body_md5);
     put_text(&mut bytes, &content.body);
     put_text(&mut bytes, &content.sender_id);
     put_optional_text(&mut bytes, content.trace_header.as_deref());
     put_optional_text(&mut bytes, content.group_id.as_deref());
+    put_optional_text(&mut bytes, content.deduplication_id.as_deref());
     put_count(&mut bytes, content.attributes.iter().len());
     for attribute in content.attributes.iter() {
         put_text(&mut bytes, &attribute.name);
@@ -133,14 +287,18 @@ pub(crate) fn encode_content(content: &MessageContent) -> Vec<u8> {
     bytes
 }
 
+/// Reads both layouts that ever were: the first one has no deduplication id.
 pub(crate) fn decode_content(bytes: &[u8]) -> Result<MessageContent, DecodeError> {
-    decode("message content", bytes, |bytes| {
+    let first_layout = bytes.first() == Some(&VERSION);
+    let version = if first_layout { VERSION } else { CONTENT_VERSION };
+    decode_version("message content", version, bytes, |bytes| {
         let message_id = array(bytes)?;
         let body_md5 = array(bytes)?;
         let body = text(bytes)?;
         let sender_id = text(bytes)?;
         let trace_header = optional_text(bytes)?;
         let group_id = optional_text(bytes)?;
+        let deduplication_id = if first_layout { None } else { optional_text(bytes)? };
         let mut attributes = Vec::new();
         for _ in 0..bytes.try_get_u32()? {
             let name = text(bytes)?;
@@ -160,6 +318,7 @@ pub(crate) fn decode_content(bytes: &[u8]) -> Result<MessageContent, DecodeError
             attributes,
             trace_header,
             group_id,
+            deduplication_id,
             sender_id,
         })
     })
@@ -311,6 +470,12 @@ fn scope(bytes: &mut &[u8]) -> Result<DeduplicationScope, Damaged> {
 /// the third the settings of FIFO queues.
 const ENTRY_VERSION: u8 = 3;
 
+/// The second layouts of a message, with group and origin, of a content, with a deduplication id,
+/// and of a row, with what FIFO queues and moves need.
+const MESSAGE_VERSION: u8 = 2;
+const CONTENT_VERSION: u8 = 2;
+const ROW_VERSION: u8 = 2;
+
 const VERSION: u8 = 1;
 
 fn versioned(capacity: usize) -> Vec<u8> {
@@ -380,6 +545,14 @@ fn text(bytes: &mut &[u8]) -> Result<String, Damaged> {
     String::from_utf8(slice(bytes)?.to_vec()).map_err(|_| Damaged)
 }
 
+fn flag(bytes: &mut &[u8]) -> Result<bool, Damaged> {
+    match bytes.try_get_u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Damaged),
+    }
+}
+
 fn optional_text(bytes: &mut &[u8]) -> Result<Option<String>, Damaged> {
     match bytes.try_get_u8()? {
         0 => Ok(None),
@@ -444,10 +617,64 @@ mod tests {
             sender_id in ".*",
             trace_header in proptest::option::of(".*"),
             group_id in proptest::option::of(".*"),
+            deduplication_id in proptest::option::of(".*"),
             attributes in proptest::collection::vec(any_attribute(), 0..10),
         ) -> MessageContent {
             let attributes = MessageAttributes::from_checked(attributes);
-            MessageContent { message_id, body, body_md5, attributes, trace_header, group_id, sender_id }
+            MessageContent {
+                message_id,
+                body,
+                body_md5,
+                attributes,
+                trace_header,
+                group_id,
+                deduplication_id,
+                sender_id,
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_moved()(
+            source_arn in proptest::option::of(".*"),
+            message_id in proptest::option::of(any::<[u8; 16]>()),
+            receive_count in any::<u32>(),
+            first_received_at in proptest::option::of(any_timestamp()),
+        ) -> Moved {
+            Moved { source_arn, message_id, receive_count, first_received_at }
+        }
+    }
+
+    prop_compose! {
+        fn any_message()(
+            (available_at, sent_at) in (any_timestamp(), any_timestamp()),
+            (sequence, body, size) in (any::<u64>(), any::<u64>(), any::<u32>()),
+            group in proptest::option::of(any::<u128>().prop_map(Group)),
+            moved in proptest::option::of(any_moved().prop_map(Arc::new)),
+            receives in proptest::option::of(any_receives()),
+        ) -> StoredMessage {
+            let position = Position { available_at, sequence: Sequence(sequence) };
+            StoredMessage { position, sent_at, body: BodyId(body), size, group, moved, receives }
+        }
+    }
+
+    prop_compose! {
+        fn any_move_task()(
+            id in any::<[u8; 16]>(),
+            (started_at, rate) in (any_timestamp(), proptest::option::of(1..=500_u32)),
+            (moved, to_move) in (any::<u64>(), any::<u64>()),
+            to_queue in any::<bool>(),
+            status in prop_oneof![
+                Just(MoveTaskStatus::Running),
+                Just(MoveTaskStatus::Completed),
+                Just(MoveTaskStatus::Cancelled),
+                Just(MoveTaskStatus::Failed(MoveTaskFailure::QueueDoesNotExist)),
+                Just(MoveTaskStatus::Failed(MoveTaskFailure::CouldNotDetermineMessageSource)),
+            ],
+        ) -> MoveTask {
+            let key = QueueKey::parse_arn("arn:aws:sqs:eu-west-1:000000000000:jobs").unwrap();
+            let destination = to_queue.then_some(key);
+            MoveTask { id, started_at, destination, rate, status, moved, to_move }
         }
     }
 
@@ -534,28 +761,46 @@ mod tests {
             receives in any_receives(),
             content in any_content(),
             entry in any_entry(),
-            (sent_at, body, size) in (any_timestamp(), any::<u64>(), any::<u32>()),
-            (next_sequence, stored) in (any::<u64>(), any::<u64>()),
+            message in any_message(),
+            moved in any_moved(),
+            (to, number, as_new) in (any::<u64>(), any::<u64>(), any::<bool>()),
+            task in any_move_task(),
+            numbers in any::<[u64; 5]>(),
             delay_ends in proptest::collection::btree_map(any::<u64>(), any::<u64>(), 0..20),
         ) {
             prop_assert_eq!(decode_receives(&encode_receives(&receives)), Ok(receives));
             prop_assert_eq!(decode_content(&encode_content(&content)), Ok(content));
             prop_assert_eq!(decode_entry(&encode_entry(&entry)), Ok(entry));
-            let position = Position::FIRST;
-            let message =
-                StoredMessage { position, sent_at, body: BodyId(body), size, receives: None };
-            prop_assert_eq!(decode_message(position, &encode_message(&message), None), Ok(message));
-            let row = QueueRow { next_sequence: Sequence(next_sequence), stored, delay_ends };
+            let (position, receives) = (message.position, message.receives);
+            let decoded = decode_message(position, &encode_message(&message), receives);
+            prop_assert_eq!(decoded, Ok(message.clone()));
+            let moved = Arc::new(moved);
+            let entry = OutboxEntry { to: QueueId(to), number, message, moved, as_new };
+            prop_assert_eq!(decode_outbox_entry(number, &encode_outbox_entry(&entry)), Ok(entry));
+            prop_assert_eq!(decode_move_task(&encode_move_task(&task)), Ok(task));
+            let [next_sequence, first_sequence, stored, last_place, next_move] = numbers;
+            let row = QueueRow {
+                next_sequence: Sequence(next_sequence),
+                first_sequence: Sequence(first_sequence),
+                last_place: Timestamp::from_millis(last_place),
+                next_move,
+                stored,
+                delay_ends,
+            };
             prop_assert_eq!(decode_row(&encode_row(&row)), Ok(row));
         }
 
         #[test]
         fn any_bytes_decode_to_a_value_or_an_error(bytes in any::<Vec<u8>>()) {
-            let mut versioned = bytes.clone();
-            versioned.insert(0, VERSION);
-            let mut entry = bytes.clone();
-            entry.insert(0, ENTRY_VERSION);
-            for bytes in [bytes, versioned, entry] {
+            let with = |version: u8| {
+                let mut bytes = bytes.clone();
+                bytes.insert(0, version);
+                bytes
+            };
+            for bytes in [with(VERSION), with(2), with(ENTRY_VERSION), bytes] {
+                let _ = decode_outbox_entry(1, &bytes);
+                let _ = decode_move_task(&bytes);
+                let _ = decode_remembered_send(Timestamp::EPOCH, 1, &bytes);
                 let _ = decode_receives(&bytes);
                 let _ = decode_content(&bytes);
                 let _ = decode_entry(&bytes);
@@ -637,6 +882,35 @@ mod tests {
             fifo: None,
         };
         assert_eq!(entry.attributes, attributes);
+    }
+
+    #[test]
+    fn rows_messages_and_contents_in_their_first_layouts_are_read() {
+        let mut bytes = vec![1];
+        bytes.put_u64(9);
+        bytes.put_u64(4);
+        bytes.put_u32(0);
+        let row = decode_row(&bytes).unwrap();
+        assert_eq!((row.next_sequence, row.stored, row.next_move), (Sequence(9), 4, 0));
+        let mut bytes = vec![1];
+        bytes.put_slice(&[7; 32]);
+        put_text(&mut bytes, "body");
+        put_text(&mut bytes, "sender");
+        bytes.put_slice(&[0, 0]);
+        bytes.put_u32(0);
+        let content = decode_content(&bytes).unwrap();
+        assert_eq!((content.body.as_str(), content.deduplication_id), ("body", None));
+        let plain = StoredMessage {
+            position: Position::FIRST,
+            sent_at: Timestamp::from_millis(5),
+            body: BodyId(6),
+            size: 7,
+            group: None,
+            moved: None,
+            receives: None,
+        };
+        let bytes = encode_message(&plain);
+        assert_eq!((bytes[0], bytes.len()), (1, 21), "a plain message takes no more than before");
     }
 
     #[test]

@@ -222,6 +222,7 @@ fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.execute_batch(SCHEMA)?;
     }
+    connection.execute_batch(ADDED)?;
     configure(&connection, options)?;
     Ok(connection)
 }
@@ -280,6 +281,33 @@ CREATE TABLE receive (
 ) WITHOUT ROWID;
 CREATE TABLE content (body INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE leftover (queue INTEGER PRIMARY KEY);
+COMMIT;
+";
+
+/// What databases of the first versions do not have yet. Like everything of a queue, it is kept
+/// under the queue's generation.
+const ADDED: &str = "
+BEGIN;
+CREATE TABLE IF NOT EXISTS remembered_send (
+    queue INTEGER NOT NULL, until INTEGER NOT NULL, digest BLOB NOT NULL,
+    send BLOB NOT NULL,
+    PRIMARY KEY (queue, until, digest)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    queue INTEGER NOT NULL, number INTEGER NOT NULL,
+    entry BLOB NOT NULL,
+    PRIMARY KEY (queue, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS arrived (
+    queue INTEGER NOT NULL, source INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (queue, source)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS move_task (
+    queue INTEGER NOT NULL, place INTEGER NOT NULL,
+    running INTEGER NOT NULL, task BLOB NOT NULL,
+    PRIMARY KEY (queue, place)
+) WITHOUT ROWID;
 COMMIT;
 ";
 

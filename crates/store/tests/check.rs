@@ -21,7 +21,15 @@ const QUEUE: QueueId = QueueId(7);
 
 fn message(number: u64, delay: Duration) -> StoredMessage {
     let position = Position { available_at: NOW + delay, sequence: Sequence(number) };
-    StoredMessage { position, sent_at: NOW, body: BodyId(1 + number), size: 4, receives: None }
+    StoredMessage {
+        position,
+        sent_at: NOW,
+        body: BodyId(1 + number),
+        size: 4,
+        group: None,
+        moved: None,
+        receives: None,
+    }
 }
 
 fn sent(number: u64, delay: Duration) -> Record {
@@ -33,9 +41,10 @@ fn sent(number: u64, delay: Duration) -> Record {
         attributes: MessageAttributes::default(),
         trace_header: None,
         group_id: None,
+        deduplication_id: None,
         sender_id: String::new(),
     });
-    Record::Sent { message: message(number, delay), content }
+    Record::Sent { message: message(number, delay), content, remembered: None }
 }
 
 fn entry() -> Arc<CatalogEntry> {

@@ -11,7 +11,8 @@ use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::{MessageAttributes, MessageContent, md5};
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
-    BodyId, Page, Position, QueueRow, Receives, Record, Sequence, StoredMessage,
+    BodyId, MoveTask, MoveTaskStatus, Moved, OutboxEntry, Page, Position, QueueRow, Receives,
+    Record, RememberedSend, Sequence, StoredMessage,
 };
 use formiga_engine::time::Timestamp;
 use formiga_store::{
@@ -71,6 +72,8 @@ contract!(
     the_catalog_and_its_ids_are_kept,
     what_a_deleted_queue_left_is_reclaimed,
     a_purged_queue_is_empty_and_its_sequences_go_on,
+    what_is_on_its_way_is_kept_until_it_has_arrived,
+    remembered_sends_are_kept_as_long_as_they_count,
     a_record_that_removes_what_is_not_stored_is_rejected,
     settings_are_kept,
     a_closed_store_rejects_appends,
@@ -124,17 +127,30 @@ fn content(body: &str) -> Arc<MessageContent> {
         attributes: MessageAttributes::default(),
         trace_header: None,
         group_id: None,
+        deduplication_id: None,
         sender_id: "000000000000".to_owned(),
     })
 }
 
 fn message(number: u64) -> StoredMessage {
     let position = Position { available_at: NOW, sequence: Sequence(number) };
-    StoredMessage { position, sent_at: NOW, body: BodyId(100 + number), size: 5, receives: None }
+    StoredMessage {
+        position,
+        sent_at: NOW,
+        body: BodyId(100 + number),
+        size: 5,
+        group: None,
+        moved: None,
+        receives: None,
+    }
 }
 
 fn sent(number: u64) -> Record {
-    Record::Sent { message: message(number), content: content(&number.to_string()) }
+    Record::Sent {
+        message: message(number),
+        content: content(&number.to_string()),
+        remembered: None,
+    }
 }
 
 fn receives(count: u32, visible_at: Timestamp) -> Receives {
@@ -225,7 +241,8 @@ async fn queues_do_not_see_each_other<T: Subject>() {
     let other = QueueId(8);
     scene.records(vec![sent(0)]).await;
     let foreign = StoredMessage { body: BodyId(500), ..message(0) };
-    let record = Record::Sent { message: foreign, content: content("foreign") };
+    let record =
+        Record::Sent { message: foreign.clone(), content: content("foreign"), remembered: None };
     scene.append(Change::Queue(other, vec![record])).await.unwrap();
     scene.records(vec![deleted(0)]).await;
     assert_eq!(scene.all().await, []);
@@ -240,7 +257,11 @@ async fn a_snapshot_holds_what_is_in_flight<T: Subject>() {
     scene.records(records.collect()).await;
     let snapshot = scene.store.restore(QUEUE, NOW, 5).await.unwrap();
     let in_flight = StoredMessage { receives: Some(receives(1, later)), ..message(3) };
-    assert_eq!(snapshot.in_flight, [in_flight], "what is visible again is not in flight");
+    assert_eq!(
+        snapshot.in_flight,
+        std::slice::from_ref(&in_flight),
+        "what is visible again is not in flight"
+    );
     assert_eq!(snapshot.first_page.messages.len(), 5);
     assert_eq!(snapshot.first_page.messages[3], in_flight);
     assert!(!snapshot.first_page.last);
@@ -254,7 +275,7 @@ async fn availability_is_counted_between_two_moments<T: Subject>() {
     let delayed = |number: u64, millis: u64| {
         let mut message = message(number);
         message.position.available_at = NOW + Duration::from_millis(millis);
-        Record::Sent { message, content: content("delayed") }
+        Record::Sent { message, content: content("delayed"), remembered: None }
     };
     scene.records(vec![delayed(0, 0), delayed(1, 10), delayed(2, 20), delayed(3, 21)]).await;
     let until = NOW + Duration::from_millis(20);
@@ -343,6 +364,91 @@ async fn a_purged_queue_is_empty_and_its_sequences_go_on<T: Subject>() {
     assert_eq!(acquired.next_queue, next.0 + 1, "a generation is not given out again");
 }
 
+fn leaving(number: u64) -> OutboxEntry {
+    let moved = Moved { source_arn: Some("arn".to_owned()), receive_count: 3, ..Moved::default() };
+    let (to, moved) = (QueueId(50), Arc::new(moved));
+    OutboxEntry { to, number, message: message(number), moved, as_new: false }
+}
+
+/// Content and outbox outlive the message in its old queue, a purge of that queue, and the move.
+async fn what_is_on_its_way_is_kept_until_it_has_arrived<T: Subject>() {
+    let scene = scene::<T>().await;
+    let queue = entry(QUEUE.0, "q");
+    scene.catalog(CatalogRecord::Created(queue.clone())).await;
+    let left: Vec<Record> = (0..4).map(|n| Record::Left(leaving(n))).collect();
+    scene.records((0..4).map(sent).chain(left).collect()).await;
+    let task = MoveTask {
+        id: [5; 16],
+        started_at: NOW,
+        destination: None,
+        rate: Some(2),
+        status: MoveTaskStatus::Running,
+        moved: 4,
+        to_move: 9,
+    };
+    scene.records(vec![Record::MoveTask(task.clone())]).await;
+    assert_eq!(scene.all().await, []);
+    let next = QueueId(QUEUE.0 + 1);
+    let purged = Arc::new(CatalogEntry { generation: next, ..CatalogEntry::clone(&queue) });
+    scene.catalog(CatalogRecord::Purged { entry: purged, old: QUEUE }).await;
+    let snapshot = scene.store.restore(next, NOW, 10).await.unwrap();
+    assert_eq!(snapshot.outbox, (0..4).map(leaving).collect::<Vec<_>>());
+    assert_eq!(snapshot.move_tasks, std::slice::from_ref(&task));
+    assert_eq!((snapshot.row.stored, snapshot.row.next_move), (0, 4));
+    assert_eq!(snapshot.row.first_sequence, Sequence(4));
+    let busy = scene.store.acquire().await.unwrap();
+    assert_eq!(busy.busy, [next].into());
+    let scene = Scene { acquired: busy, ..scene };
+
+    let target = QueueId(50);
+    let arrived = StoredMessage { moved: Some(leaving(0).moved), ..message(0) };
+    let record = Record::Arrived { from: QUEUE, number: 0, message: arrived.clone() };
+    scene.append(Change::Queue(target, vec![record])).await.unwrap();
+    let ended = MoveTask { status: MoveTaskStatus::Cancelled, ..task };
+    let records = vec![
+        Record::HandedOver(leaving(0)),
+        Record::CameBack(leaving(1)),
+        Record::Lost(leaving(2)),
+        Record::HandedOver(leaving(3)),
+        Record::MoveTask(ended.clone()),
+    ];
+    scene.append(Change::Queue(next, records)).await.unwrap();
+    let source = scene.store.restore(next, NOW, 10).await.unwrap();
+    assert_eq!((source.outbox, source.move_tasks), (Vec::new(), vec![ended]));
+    assert_eq!(source.first_page.messages, [message(1)]);
+    assert_eq!(source.row.stored, 1);
+    let there = scene.store.restore(target, NOW, 10).await.unwrap();
+    assert_eq!(there.arrived, [(QUEUE, 0)].into());
+    assert_eq!(there.first_page.messages, [arrived]);
+    let kept = scene.store.contents((100..103).map(BodyId).collect()).await.unwrap();
+    assert_eq!(kept, [Some(content("0")), Some(content("1")), None]);
+    assert_eq!(scene.store.acquire().await.unwrap().busy, [].into());
+}
+
+async fn remembered_sends_are_kept_as_long_as_they_count<T: Subject>() {
+    let scene = scene::<T>().await;
+    let until = |number: u64| NOW + Duration::from_secs(10 * number);
+    let remembered = |number: u64| RememberedSend {
+        digest: u128::from(number) << 100,
+        until: until(number),
+        message_id: [7; 16],
+        sequence: Sequence(number),
+    };
+    let record = |number: u64| Record::Sent {
+        message: message(number),
+        content: content("x"),
+        remembered: Some(remembered(number)),
+    };
+    scene.records((1..=5).map(record).collect()).await;
+    scene.records((1..=5).map(deleted).collect()).await;
+    let known = async |now| scene.store.restore(QUEUE, now, 10).await.unwrap().remembered_sends;
+    assert_eq!(known(NOW).await, (1..=5).map(remembered).collect::<Vec<_>>());
+    assert_eq!(known(until(3)).await, [remembered(4), remembered(5)]);
+    let later = Append::new(until(4), Change::Queue(QUEUE, vec![record(9)]));
+    scene.store.append(scene.acquired.epoch, later).await.unwrap();
+    assert_eq!(known(until(4)).await, [remembered(5), remembered(9)]);
+}
+
 async fn a_record_that_removes_what_is_not_stored_is_rejected<T: Subject>() {
     let scene = scene::<T>().await;
     scene.records(vec![sent(0)]).await;
@@ -422,8 +528,11 @@ async fn sqlite_that_is_full_rejects_what_does_not_fit_and_keeps_the_rest() {
     let store = SqliteStore::open(directory.path(), options).unwrap();
     let epoch = store.acquire().await.unwrap().epoch;
     let send = |number| {
-        let record =
-            Record::Sent { message: message(number), content: content(&"x".repeat(20_000)) };
+        let record = Record::Sent {
+            message: message(number),
+            content: content(&"x".repeat(20_000)),
+            remembered: None,
+        };
         store.append(epoch, Append::new(NOW, Change::Queue(QUEUE, vec![record])))
     };
     let mut stored = 0;

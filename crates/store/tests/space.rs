@@ -30,7 +30,15 @@ async fn scene() -> Scene {
 
 fn message(number: u64) -> StoredMessage {
     let position = Position { available_at: NOW, sequence: Sequence(number) };
-    StoredMessage { position, sent_at: NOW, body: BodyId(1 + number), size: 5, receives: None }
+    StoredMessage {
+        position,
+        sent_at: NOW,
+        body: BodyId(1 + number),
+        size: 5,
+        group: None,
+        moved: None,
+        receives: None,
+    }
 }
 
 fn sent(number: u64, body_bytes: usize) -> Record {
@@ -41,9 +49,10 @@ fn sent(number: u64, body_bytes: usize) -> Record {
         attributes: MessageAttributes::default(),
         trace_header: None,
         group_id: None,
+        deduplication_id: None,
         sender_id: String::new(),
     });
-    Record::Sent { message: message(number), content }
+    Record::Sent { message: message(number), content, remembered: None }
 }
 
 impl Scene {

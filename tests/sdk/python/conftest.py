@@ -175,12 +175,30 @@ class Queue:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
         return answer.get('Attributes', {})
 
+    def arn(self):
+        return self.attributes('QueueArn')['QueueArn']
+
     def counters(self):
         """How many messages are visible, in flight and delayed."""
         prefix = 'ApproximateNumberOfMessages'
         names = [prefix, prefix + 'NotVisible', prefix + 'Delayed']
         found = self.attributes(*names)
         return tuple(int(found[name]) for name in names)
+
+
+class FifoQueue(Queue):
+    """A FIFO queue. Every send gets a deduplication id of its own unless it brings one."""
+
+    def send(self, body='hello', group='g', **more):
+        if 'MessageDeduplicationId' not in more:
+            more['MessageDeduplicationId'] = uuid.uuid4().hex
+        elif more['MessageDeduplicationId'] is None:
+            del more['MessageDeduplicationId']
+        return super().send(body, MessageGroupId=group, **more)
+
+    def send_all(self, *bodies):
+        """Bodies like `g1-m2`: the group, a hyphen and the rest."""
+        return [self.send(body, group=body.split('-')[0]) for body in bodies]
 
 
 @pytest.fixture
@@ -198,6 +216,20 @@ def new_queue(sqs, new_name):
         attributes = {name: str(value) for name, value in attributes.items()}
         answer = client.create_queue(QueueName=new_name(), Attributes=attributes)
         return Queue(client, answer['QueueUrl'])
+
+    return make
+
+
+@pytest.fixture
+def new_fifo(sqs, new_name):
+    """Makes FIFO queues with the attributes of the test's choice."""
+
+    def make(**attributes):
+        attributes = {name: str(value) for name, value in attributes.items()}
+        answer = sqs.create_queue(
+            QueueName=new_name() + '.fifo', Attributes={'FifoQueue': 'true', **attributes}
+        )
+        return FifoQueue(sqs, answer['QueueUrl'])
 
     return make
 

@@ -1,27 +1,74 @@
-//! `ReceiveMessage`: visible messages go in flight, oldest first.
+//! `ReceiveMessage`: visible messages go in flight, oldest first; those received too often leave.
 
 use std::time::Duration;
 
+use super::attempts::{AttemptId, repeat};
 use super::record::{Position, Receives, Record, Sequence, StoredMessage};
-use super::{Need, Queue, ReceivedMessage, Reply};
+use super::{Need, Queue, QueueRole, ReceivedMessage, Reply};
+use crate::names::QueueId;
 use crate::time::Timestamp;
 
+/// How many messages leave for the dead-letter queue in one receive.
+const DEAD_LETTERS_AT_ONCE: usize = 100;
+
+/// What a receive would do with the messages at hand.
+#[derive(Default)]
+struct Selection<'a> {
+    received: Vec<&'a StoredMessage>,
+    dead_letters: Vec<(&'a StoredMessage, QueueId)>,
+    /// Whether the dead-letter queue must be looked for first.
+    asks_for_target: bool,
+}
+
 impl Queue {
-    /// Another page, while fewer than `max` messages are at hand and the store may hold more that
-    /// are available.
-    pub(super) fn needs_to_receive(&mut self, now: Timestamp, max: usize) -> Option<Need> {
-        let frontier = self.window.frontier()?;
-        let more_available = frontier.available_at <= now;
-        let wanted = max.min(self.receivable_max());
-        let enough = self.receivable(now).take(wanted).count() == wanted;
-        if enough || !more_available {
+    /// What is missing to receive `max` messages.
+    pub(super) fn needs_to_receive(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        attempt: Option<AttemptId>,
+    ) -> Option<Need> {
+        if attempt.is_some_and(|id| self.repeated(now, id, Duration::ZERO).is_some()) {
             return None;
         }
-        if !self.window.has_room() {
-            // All that waits is available, so what cannot be received is expired.
-            self.window.forget_expired(now, self.kept_from(now));
+        let wanted = max.min(self.receivable_max());
+        let selection = self.select(now, wanted);
+        if selection.asks_for_target {
+            let policy = self.attributes.redrive_policy.as_ref()?;
+            let key = policy.target.clone();
+            return Some(Need::Queue { key, role: QueueRole::DeadLetterQueue });
         }
-        Some(Need::Page { from: frontier.max(self.first_unexpired(now)), limit: self.limits.page })
+        let enough = selection.received.len() == wanted
+            || selection.dead_letters.len() == DEAD_LETTERS_AT_ONCE;
+        if enough { None } else { self.needs_more(now) }
+    }
+
+    /// Another page, while fewer than `wanted` messages can be delivered.
+    pub(super) fn needs_deliverable(&mut self, now: Timestamp, wanted: usize) -> Option<Need> {
+        let enough = self.deliverable(now).take(wanted).count() == wanted;
+        if enough { None } else { self.needs_more(now) }
+    }
+
+    /// Another page, if the store may hold more that could be delivered.
+    fn needs_more(&mut self, now: Timestamp) -> Option<Need> {
+        let available_until = self.available_until(now);
+        let limit = self.limits.page;
+        let from_frontier = || {
+            let frontier = self.window.frontier()?;
+            let beyond = self.window.looked_through() >= self.look_through();
+            let more = frontier.available_at <= available_until && !beyond;
+            more.then(|| frontier.max(self.first_unexpired(now)))
+        };
+        let skipped = self.window.resume_at().filter(|at| at.available_at <= available_until);
+        let from = skipped.or_else(from_frontier)?;
+        if !self.window.has_room() {
+            // What waits and is available cannot be received: it is expired, or held up.
+            self.window.forget_expired(available_until, self.kept_from(now));
+        }
+        if !self.window.has_room() {
+            self.window.skip_blocked();
+        }
+        Some(Need::Page { from, limit })
     }
 
     pub(super) fn decide_receive(
@@ -29,29 +76,95 @@ impl Queue {
         now: Timestamp,
         max: usize,
         visibility_timeout: Option<Duration>,
+        attempt: Option<AttemptId>,
     ) -> (Reply, Vec<Record>) {
+        let timeout = visibility_timeout.unwrap_or(self.attributes.visibility_timeout);
+        if let Some(received) = attempt.and_then(|id| self.repeated(now, id, timeout)) {
+            let records = repeat(&received);
+            return (Reply::Received(received), records);
+        }
         if self.receivable_max() == 0 {
             return (Reply::OverInFlightLimit, Vec::new());
         }
-        let timeout = visibility_timeout.unwrap_or(self.attributes.visibility_timeout);
-        let received: Vec<_> = self
-            .receivable(now)
-            .take(max.min(self.receivable_max()))
-            .map(|message| receive(now, timeout, message))
-            .collect();
+        let selection = self.select(now, max.min(self.receivable_max()));
+        let numbers = self.row.next_move..;
+        let leave = |((message, target), number): (&(&StoredMessage, QueueId), u64)| {
+            Record::Left(self.leave(number, message, *target, None))
+        };
+        let left = selection.dead_letters.iter().zip(numbers).map(leave);
+        let received: Vec<_> =
+            selection.received.iter().map(|message| receive(now, timeout, message)).collect();
         let to_record = |received: &ReceivedMessage| Record::Received {
             position: received.message.position,
             receives: received.receives,
         };
-        let records = received.iter().map(to_record).collect();
+        let records = left.chain(received.iter().map(to_record)).collect();
         (Reply::Received(received), records)
     }
 
-    /// The visible messages at hand, oldest first.
-    fn receivable(&self, now: Timestamp) -> impl Iterator<Item = &StoredMessage> {
-        let available = move |message: &&StoredMessage| message.position.available_at <= now;
+    /// What an attempt received before, if none of it was touched since: the same messages under
+    /// the same handles, in flight for `timeout` from now on.
+    fn repeated(
+        &self,
+        now: Timestamp,
+        attempt: AttemptId,
+        timeout: Duration,
+    ) -> Option<Vec<ReceivedMessage>> {
+        let messages = self.attempts.find(attempt)?;
+        let again = |(position, receives): &(Position, Receives)| {
+            let message = self.window.get(*position)?;
+            let untouched = message.receives == Some(*receives)
+                && self.window.is_in_flight(*position)
+                && !self.is_expired(now, message);
+            let receives = Receives { visible_at: now + timeout, last_at: now, ..*receives };
+            untouched.then(|| ReceivedMessage { message: message.clone(), receives })
+        };
+        messages.iter().map(again).collect()
+    }
+
+    /// Up to `wanted` messages to receive, and those before them that are dead letters.
+    ///
+    /// "When the ReceiveCount for a message exceeds the maxReceiveCount for a queue, Amazon SQS
+    /// moves the message to the dead-letter queue": the attempt to receive it once more does.
+    /// Without a dead-letter queue it is received all the same.
+    fn select(&self, now: Timestamp, wanted: usize) -> Selection<'_> {
+        let mut selection = Selection::default();
+        let policy = self.attributes.redrive_policy.as_ref();
+        let target = policy.and_then(|policy| self.known_queue(&policy.target));
+        let leaving_max = DEAD_LETTERS_AT_ONCE.min(self.outbox_room());
+        if wanted == 0 {
+            return selection;
+        }
+        for message in self.deliverable(now) {
+            let dead_letter =
+                policy.filter(|policy| is_dead_letter(message, policy.max_receive_count));
+            match (dead_letter, target) {
+                (Some(_), None) => {
+                    selection.asks_for_target = true;
+                    break;
+                }
+                (Some(_), Some(Some(target))) => {
+                    // Those that cannot leave yet stay where they are.
+                    if selection.dead_letters.len() < leaving_max {
+                        selection.dead_letters.push((message, target));
+                    }
+                    if selection.dead_letters.len() == DEAD_LETTERS_AT_ONCE {
+                        break;
+                    }
+                }
+                (Some(_), Some(None)) | (None, _) => selection.received.push(message),
+            }
+            if selection.received.len() == wanted {
+                break;
+            }
+        }
+        selection
+    }
+
+    /// The messages at hand that can be delivered, in the order in which they are.
+    pub(super) fn deliverable(&self, now: Timestamp) -> impl Iterator<Item = &StoredMessage> {
         let unexpired = move |message: &&StoredMessage| !self.is_expired(now, message);
-        self.window.waiting().take_while(available).filter(unexpired)
+        self.window.deliverable(self.available_until(now)).filter(unexpired)
     }
 
     /// How many messages may go in flight.
@@ -59,11 +172,20 @@ impl Queue {
         self.limits.in_flight_max.saturating_sub(self.window.in_flight_count())
     }
 
+    /// How many waiting messages are looked through for one that can be delivered.
+    fn look_through(&self) -> usize {
+        if self.attributes.fifo.is_some() { self.limits.look_through } else { usize::MAX }
+    }
+
     /// Everything before this position is past its retention period: a message is sent no later
     /// than it becomes available. Reading starts here, so an expired head costs one seek.
     fn first_unexpired(&self, now: Timestamp) -> Position {
         Position { available_at: self.kept_from(now), sequence: Sequence(0) }
     }
+}
+
+fn is_dead_letter(message: &StoredMessage, max_receive_count: u32) -> bool {
+    message.receives.is_some_and(|receives| receives.count >= max_receive_count)
 }
 
 /// A first receive sets the first-receive time; every receive counts.
@@ -75,5 +197,5 @@ fn receive(now: Timestamp, timeout: Duration, message: &StoredMessage) -> Receiv
         last_at: now,
         visible_at: now + timeout,
     };
-    ReceivedMessage { message: *message, receives }
+    ReceivedMessage { message: message.clone(), receives }
 }

@@ -19,7 +19,7 @@ impl Queue {
         let oldest = self.supplied.oldest.as_ref().expect("the oldest messages were supplied");
         let expired = oldest.messages.iter().filter(|message| self.is_expired(now, message));
         let records: Vec<_> =
-            expired.map(|message| Record::Expired { message: *message }).collect();
+            expired.map(|message| Record::Expired { message: message.clone() }).collect();
         let more = records.len() == oldest.messages.len() && !oldest.last;
         (Reply::ExpiredRemoved { count: records.len(), more }, records)
     }

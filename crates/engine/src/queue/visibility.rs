@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use super::record::{Position, Receives, Record};
+use super::record::{Receives, Record};
 use super::{Queue, Reply};
 use crate::limits::VISIBILITY_TIMEOUT_TOTAL_MAX;
+use crate::receipt::ReceiptHandle;
 use crate::time::Timestamp;
 
 /// Why a visibility timeout was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VisibilityRefusal {
-    /// The message was deleted, or its retention period is over.
+    /// The message was deleted, or its retention period is over; in a FIFO queue also: it is not in
+    /// flight for the handle's receive.
     MessageDoesNotExist,
     /// The message would stay in flight for more than 12 hours after its latest receive.
     BeyondTotalMax,
 }
 
 impl Queue {
-    /// The handle may be an older one, and the message may be visible already: it is hidden again.
+    /// In a standard queue the handle may be an older one, and the message may be visible already:
+    /// it is hidden again.
     ///
     /// That cannot put more messages in flight than the limit allows: a message is received only
     /// when every older one that can be is in flight, so no more messages than the limit have ever
@@ -25,12 +28,12 @@ impl Queue {
     pub(super) fn decide_visibility(
         &self,
         now: Timestamp,
-        changes: &[(Position, Duration)],
+        changes: &[(ReceiptHandle, Duration)],
     ) -> (Reply, Vec<Record>) {
         let mut records = Vec::with_capacity(changes.len());
-        let mut decide = |&(position, timeout): &(Position, Duration)| {
-            let receives = self.change(now, position, timeout)?;
-            records.push(Record::VisibilityChanged { position, receives });
+        let mut decide = |&(handle, timeout): &(ReceiptHandle, Duration)| {
+            let receives = self.change(now, handle, timeout)?;
+            records.push(Record::VisibilityChanged { position: handle.position, receives });
             Ok(())
         };
         let outcomes = changes.iter().map(&mut decide).collect();
@@ -40,12 +43,13 @@ impl Queue {
     fn change(
         &self,
         now: Timestamp,
-        position: Position,
+        handle: ReceiptHandle,
         timeout: Duration,
     ) -> Result<Receives, VisibilityRefusal> {
         let message = self
-            .find(position)
+            .find(handle.position)
             .filter(|message| !self.is_expired(now, message))
+            .filter(|message| self.attributes.fifo.is_none() || self.is_current(message, handle))
             .ok_or(VisibilityRefusal::MessageDoesNotExist)?;
         let receives = message.receives.ok_or(VisibilityRefusal::MessageDoesNotExist)?;
         let visible_at = now + timeout;

@@ -8,11 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::message::{self, MessageAttributes, MessageContent};
+use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
-    BodyId, Command, Counters, Need, NewMessage, Page, Position, Queue, QueueLimits, QueueRow,
-    ReceivedMessage, Record, Reply, Snapshot, StoredMessage, Supply, VisibilityRefusal,
+    BodyId, Command, Counters, MoveTask, Need, NewMessage, OutboxEntry, Page, Position, Queue,
+    QueueLimits, QueueRow, ReceivedMessage, Record, RememberedSend, Reply, Snapshot, StoredMessage,
+    Supply, VisibilityRefusal,
 };
+use formiga_engine::receipt::ReceiptHandle;
+use formiga_engine::tags::Tags;
 use formiga_engine::time::Timestamp;
 
 pub fn secs(seconds: u64) -> Duration {
@@ -26,12 +31,69 @@ pub fn millis(millis: u64) -> Duration {
 /// Any afternoon.
 pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 
+/// The queue `name` with these settings, as the catalog would know it.
+pub fn entry(name: &str, attributes: QueueAttributes) -> CatalogEntry {
+    CatalogEntry {
+        id: QueueId(1),
+        generation: QueueId(1),
+        key: key(name),
+        attributes,
+        tags: Tags::new(),
+        created_at: START,
+        modified_at: START,
+        purged_at: None,
+        kept_from: Timestamp::EPOCH,
+    }
+}
+
+pub fn key(name: &str) -> QueueKey {
+    QueueKey {
+        account: AccountId::DEFAULT,
+        region: Region::parse("eu-west-1").unwrap(),
+        name: QueueName::parse(name).unwrap(),
+    }
+}
+
+/// What a need is called in a tally.
+pub fn name_of(need: &Need) -> &'static str {
+    match need {
+        Need::Page { .. } => "need: Page",
+        Need::Oldest { .. } => "need: Oldest",
+        Need::Message(_) => "need: Message",
+        Need::AvailableBetween { .. } => "need: AvailableBetween",
+        Need::Queue { .. } => "need: Queue",
+    }
+}
+
+/// What a record is called in a tally.
+pub fn name_of_record(record: &Record) -> &'static str {
+    match record {
+        Record::Sent { .. } => "record: Sent",
+        Record::Received { .. } => "record: Received",
+        Record::VisibilityChanged { .. } => "record: VisibilityChanged",
+        Record::Deleted { .. } => "record: Deleted",
+        Record::Expired { .. } => "record: Expired",
+        Record::Left(_) => "record: Left",
+        Record::HandedOver(_) => "record: HandedOver",
+        Record::CameBack(_) => "record: CameBack",
+        Record::Lost(_) => "record: Lost",
+        Record::Arrived { .. } => "record: Arrived",
+        Record::MoveTask(_) => "record: MoveTask",
+    }
+}
+
 /// What a store would keep: the fold of the records, in the most obvious way.
 #[derive(Clone, Default)]
 pub struct NaiveStore {
     pub row: QueueRow,
     pub messages: BTreeMap<Position, StoredMessage>,
     pub contents: BTreeMap<BodyId, Arc<MessageContent>>,
+    pub remembered_sends: Vec<RememberedSend>,
+    pub outbox: BTreeMap<u64, OutboxEntry>,
+    pub arrived: BTreeMap<QueueId, u64>,
+    pub move_tasks: Vec<MoveTask>,
+    /// The queues that others know by name.
+    pub queues: BTreeMap<QueueKey, QueueId>,
 }
 
 impl NaiveStore {
@@ -39,9 +101,10 @@ impl NaiveStore {
         for record in records {
             self.row.absorb(record).unwrap();
             match record {
-                Record::Sent { message, content } => {
-                    self.messages.insert(message.position, *message);
+                Record::Sent { message, content, remembered } => {
+                    self.messages.insert(message.position, message.clone());
                     self.contents.insert(message.body, content.clone());
+                    self.remembered_sends.extend(*remembered);
                 }
                 Record::Received { position, receives }
                 | Record::VisibilityChanged { position, receives } => {
@@ -51,21 +114,42 @@ impl NaiveStore {
                     self.messages.remove(&message.position).unwrap();
                     self.contents.remove(&message.body).unwrap();
                 }
+                Record::Left(entry) => {
+                    self.messages.remove(&entry.message.position).unwrap();
+                    self.outbox.insert(entry.number, entry.clone());
+                }
+                Record::HandedOver(entry) => {
+                    self.outbox.remove(&entry.number).unwrap();
+                }
+                Record::CameBack(entry) => {
+                    self.outbox.remove(&entry.number).unwrap();
+                    self.messages.insert(entry.message.position, entry.message.clone());
+                }
+                Record::Lost(entry) => {
+                    self.outbox.remove(&entry.number).unwrap();
+                    self.contents.remove(&entry.message.body).unwrap();
+                }
+                Record::Arrived { from, number, message } => {
+                    self.arrived.insert(*from, *number);
+                    self.messages.insert(message.position, message.clone());
+                }
+                Record::MoveTask(task) => task.clone().keep(&mut self.move_tasks),
             }
         }
     }
 
     pub fn page(&self, from: Position, limit: usize) -> Page {
-        let mut following = self.messages.range(from..).map(|(_, message)| *message);
+        let mut following = self.messages.range(from..).map(|(_, message)| message.clone());
         let messages = following.by_ref().take(limit).collect();
         Page { messages, last: following.next().is_none() }
     }
 
-    pub fn answer(&self, need: Need) -> Supply {
-        match need {
+    pub fn answer(&self, need: &Need) -> Supply {
+        match *need {
             Need::Page { from, limit } => Supply::Page(self.page(from, limit)),
             Need::Oldest { limit } => Supply::Page(self.page(Position::FIRST, limit)),
-            Need::Message(position) => Supply::Message(self.messages.get(&position).copied()),
+            Need::Message(position) => Supply::Message(self.messages.get(&position).cloned()),
+            Need::Queue { ref key, .. } => Supply::Queue(self.queues.get(key).copied()),
             Need::AvailableBetween { after, until } => {
                 let between = |position: &&Position| {
                     position.available_at > after && position.available_at <= until
@@ -80,8 +164,12 @@ impl NaiveStore {
             |message: &&StoredMessage| message.receives.is_some_and(|r| r.visible_at > now);
         Snapshot {
             row: self.row.clone(),
-            in_flight: self.messages.values().filter(in_flight).copied().collect(),
+            in_flight: self.messages.values().filter(in_flight).cloned().collect(),
             first_page: self.page(Position::FIRST, limit),
+            remembered_sends: self.remembered_sends.clone(),
+            outbox: self.outbox.values().cloned().collect(),
+            arrived: self.arrived.clone(),
+            move_tasks: self.move_tasks.clone(),
         }
     }
 }
@@ -93,11 +181,10 @@ pub struct Scene {
     pub now: Timestamp,
     /// How many times the store was read.
     pub reads: usize,
-    attributes: QueueAttributes,
-    kept_from: Timestamp,
+    entry: CatalogEntry,
     limits: QueueLimits,
     next_body: u64,
-    received: Vec<(String, Position)>,
+    received: Vec<(String, ReceiptHandle)>,
 }
 
 impl Scene {
@@ -109,13 +196,14 @@ impl Scene {
     pub fn with(attributes: QueueAttributes, limits: QueueLimits) -> Scene {
         let snapshot =
             Snapshot { first_page: Page { last: true, ..Page::default() }, ..Snapshot::default() };
+        let name = if attributes.fifo.is_some() { "jobs.fifo" } else { "jobs" };
+        let entry = entry(name, attributes);
         Scene {
-            queue: Queue::restore(attributes.clone(), Timestamp::EPOCH, limits, snapshot),
+            queue: Queue::restore(&entry, limits, snapshot),
             store: NaiveStore::default(),
             now: START,
             reads: 0,
-            attributes,
-            kept_from: Timestamp::EPOCH,
+            entry,
             limits,
             next_body: 1,
             received: Vec::new(),
@@ -130,7 +218,7 @@ impl Scene {
     pub fn apply(&mut self, command: &Command) -> (Reply, Vec<Record>) {
         while let Some(need) = self.queue.needs(self.now, command) {
             self.reads += 1;
-            let supply = self.store.answer(need);
+            let supply = self.store.answer(&need);
             self.queue.supply(need, supply);
         }
         let (reply, records) = self.queue.apply(self.now, command);
@@ -141,17 +229,17 @@ impl Scene {
     /// Builds the queue anew from its store, as after a restart.
     pub fn restart(&mut self) {
         let snapshot = self.store.snapshot(self.now, self.limits.page);
-        self.queue = Queue::restore(self.attributes.clone(), self.kept_from, self.limits, snapshot);
+        self.queue = Queue::restore(&self.entry, self.limits, snapshot);
     }
 
     /// Changes the retention period as the catalog does, and restores the queue with it.
     pub fn set_retention_period(&mut self, period: Duration) {
-        let before = self.attributes.message_retention_period;
+        let before = self.entry.attributes.message_retention_period;
         if period > before {
             let first_kept = self.now - before + Duration::from_millis(1);
-            self.kept_from = self.kept_from.max(first_kept);
+            self.entry.kept_from = self.entry.kept_from.max(first_kept);
         }
-        self.attributes.message_retention_period = period;
+        self.entry.attributes.message_retention_period = period;
         self.restart();
     }
 
@@ -162,14 +250,26 @@ impl Scene {
         self.restart();
     }
 
+    /// A message for a FIFO queue.
+    pub fn new_message_in(&mut self, group: &str, deduplication_id: &str) -> NewMessage {
+        let new = self.new_message("body", None);
+        let content = MessageContent {
+            group_id: Some(group.to_owned()),
+            deduplication_id: Some(deduplication_id.to_owned()),
+            ..MessageContent::clone(&new.content)
+        };
+        NewMessage { content: Arc::new(content), ..new }
+    }
+
     pub fn new_message(&mut self, body: &str, delay: Option<Duration>) -> NewMessage {
         let content = MessageContent {
-            message_id: [0; 16],
+            message_id: u128::from(self.next_body).to_be_bytes(),
             body: body.to_owned(),
             body_md5: message::md5(body.as_bytes()),
             attributes: MessageAttributes::default(),
             trace_header: None,
             group_id: None,
+            deduplication_id: None,
             sender_id: "000000000000".to_owned(),
         };
         self.next_body += 1;
@@ -182,7 +282,7 @@ impl Scene {
 
     pub fn send_delayed(&mut self, body: &str, delay: Option<Duration>) {
         let message = self.new_message(body, delay);
-        assert_eq!(self.apply(&Command::Send(vec![message])).0, Reply::Sent);
+        assert!(matches!(self.apply(&Command::Send(vec![message])).0, Reply::Sent(_)));
     }
 
     /// Receives up to ten messages and tells their bodies.
@@ -204,27 +304,31 @@ impl Scene {
         max: usize,
         visibility_timeout: Option<Duration>,
     ) -> Vec<(String, ReceivedMessage)> {
-        let (reply, _) = self.apply(&Command::Receive { max, visibility_timeout });
+        let (reply, _) = self.apply(&Command::Receive { max, visibility_timeout, attempt: None });
         let Reply::Received(messages) = reply else { panic!("{reply:?}") };
         let with_body = |received: ReceivedMessage| {
             (self.store.contents[&received.message.body].body.clone(), received)
         };
         let messages: Vec<_> = messages.into_iter().map(with_body).collect();
         for (body, received) in &messages {
-            self.received.push((body.clone(), received.message.position));
+            let handle = ReceiptHandle {
+                position: received.message.position,
+                receive_count: received.receives.count,
+            };
+            self.received.push((body.clone(), handle));
         }
         messages
     }
 
-    /// The place of the message with that body, as its receipt handles name it.
-    pub fn handle(&self, body: &str) -> Position {
-        let of_body = |(other, _): &&(String, Position)| other == body;
+    /// The latest receipt handle of the message with that body.
+    pub fn handle(&self, body: &str) -> ReceiptHandle {
+        let of_body = |(other, _): &&(String, ReceiptHandle)| other == body;
         self.received.iter().rev().find(of_body).expect("it was received").1
     }
 
     pub fn delete(&mut self, body: &str) {
         let handle = self.handle(body);
-        assert_eq!(self.apply(&Command::Delete(vec![handle])).0, Reply::Deleted);
+        assert_eq!(self.apply(&Command::Delete(vec![handle])).0, Reply::Deleted(vec![Ok(())]));
     }
 
     pub fn change_visibility(

@@ -13,6 +13,7 @@ use formiga_engine::time::Timestamp;
 use formiga_store::{Append, AppendError, Change};
 use tokio::sync::{mpsc, oneshot};
 
+use super::courier;
 use super::expiry::Note;
 use super::{Directory, Queue, Unanswered};
 
@@ -66,7 +67,7 @@ async fn create(
         append(directory, now, record.clone()).await?;
         catalog.absorb(now, &record);
         let mut queues = directory.queues.write().expect("no one panics with the lock");
-        queues.insert(entry.key.clone(), Queue::new(entry.clone()));
+        queues.insert(&entry);
     }
     Ok(Ok(entry))
 }
@@ -84,7 +85,10 @@ async fn change(
         Ok(record) => record,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let queue = directory.queues.read().expect("no one panics with the lock").get(key).cloned();
+    let queue = {
+        let queues = directory.queues.read().expect("no one panics with the lock");
+        queues.by_key.get(key).cloned()
+    };
     let queue = queue.expect("the directory knows what the catalog knows");
     let changed = if let CatalogRecord::Deleted(_) = &record {
         delete(directory, now, &queue, record.clone()).await
@@ -111,7 +115,9 @@ async fn delete(
     queue: &Queue,
     record: CatalogRecord,
 ) -> Result<(), Unanswered> {
-    let (key, id) = (record.entry().key.clone(), record.entry().id);
+    let entry = record.entry().clone();
+    courier::settle(&*directory.shared.clock, queue).await;
+    let _nothing_arrives = directory.handovers.write().await;
     queue.deleted.store(true, Ordering::Release);
     queue.end_task();
     // Held until the deletion is decided: a task that was starting finds it then.
@@ -120,8 +126,8 @@ async fn delete(
         queue.deleted.store(false, Ordering::Release);
         return Err(error);
     }
-    directory.queues.write().expect("no one panics with the lock").remove(&key);
-    let _ = directory.shared.notes.send(Note::Deleted(id));
+    directory.queues.write().expect("no one panics with the lock").remove(&entry);
+    let _ = directory.shared.notes.send(Note::Deleted(entry.id));
     Ok(())
 }
 

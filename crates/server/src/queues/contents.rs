@@ -115,6 +115,7 @@ mod tests {
             attributes: MessageAttributes::default(),
             trace_header: None,
             group_id: None,
+            deduplication_id: None,
             sender_id: String::new(),
         })
     }

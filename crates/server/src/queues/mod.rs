@@ -3,14 +3,15 @@
 
 mod catalog;
 mod contents;
+mod courier;
 mod expiry;
 mod pending;
 mod task;
 mod waiters;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
 use formiga_engine::catalog::{Catalog, CatalogChange, CatalogEntry, CatalogRecord};
@@ -18,10 +19,10 @@ use formiga_engine::limits::QUEUE_NAME_CHARACTERS_MAX;
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
-    BodyId, Command, Counters, NewMessage, Position, QueueLimits, ReceivedMessage, Reply,
-    VisibilityRefusal,
+    AttemptId, BodyId, Command, Counters, DeleteRefusal, MoveTask, MoveTaskRefusal, NewMessage,
+    QueueLimits, ReceivedMessage, Reply, SentMessage, VisibilityRefusal,
 };
-use formiga_engine::receipt::ReceiptKey;
+use formiga_engine::receipt::{ReceiptHandle, ReceiptKey};
 use formiga_engine::time::Timestamp;
 use formiga_store::{Epoch, Store};
 use tokio::sync::mpsc::error::TrySendError;
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: Epoch,
     pub(crate) limits: QueueLimits,
     pub(crate) contents: Arc<ContentBudget>,
+    /// Who knows the other queues.
+    known_by: Weak<Directory>,
     /// Turns true when the server stops: long polls end, no new ones begin.
     pub(crate) stopping: watch::Receiver<bool>,
     next_body: AtomicU64,
@@ -67,9 +70,29 @@ pub(crate) struct Shared {
 /// Every queue that exists.
 pub(crate) struct Directory {
     shared: Arc<Shared>,
-    queues: RwLock<BTreeMap<QueueKey, Arc<Queue>>>,
+    queues: RwLock<Queues>,
+    handovers: courier::Handovers,
     catalog: mpsc::Sender<catalog::Request>,
     receipt_key: ReceiptKey,
+}
+
+#[derive(Default)]
+struct Queues {
+    by_key: BTreeMap<QueueKey, Arc<Queue>>,
+    by_id: BTreeMap<QueueId, Arc<Queue>>,
+}
+
+impl Queues {
+    fn insert(&mut self, entry: &Arc<CatalogEntry>) {
+        let queue = Queue::new(entry.clone());
+        self.by_id.insert(entry.id, queue.clone());
+        self.by_key.insert(entry.key.clone(), queue);
+    }
+
+    fn remove(&mut self, entry: &CatalogEntry) {
+        self.by_id.remove(&entry.id);
+        self.by_key.remove(&entry.key);
+    }
 }
 
 /// What the directory keeps of a queue, whether its task runs or not.
@@ -82,6 +105,8 @@ struct Queue {
     /// Whether a task owns the queue, or ended without having settled everything.
     owned: AtomicBool,
     deleted: AtomicBool,
+    /// What is known of its outbox.
+    outbox: courier::State,
 }
 
 /// How many requests may wait for one queue's task. Their bytes are bounded where requests are
@@ -106,38 +131,55 @@ impl Directory {
     pub(crate) fn start(parts: DirectoryParts) -> Arc<Directory> {
         let acquired = parts.acquired;
         let (notes, noted) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            store: parts.store,
-            clock: parts.clock,
-            epoch: acquired.epoch,
-            limits: parts.limits,
-            contents: Arc::new(ContentBudget::new(parts.content_cache_bytes)),
-            stopping: parts.stopping,
-            next_body: AtomicU64::new(acquired.next_body.0),
-            notes,
-        });
         let catalog = Catalog::restore(acquired.catalog, acquired.next_queue)
             .with_recent_delete_check(parts.recent_delete_check);
-        let known = catalog.iter().map(|entry| (entry.key.clone(), Queue::new(entry.clone())));
+        let mut queues = Queues::default();
+        catalog.iter().for_each(|entry| queues.insert(entry));
         let (requests, inbox) = mpsc::channel(1024);
-        let directory = Arc::new(Directory {
-            queues: RwLock::new(known.collect()),
+        let directory = Arc::new_cyclic(|directory| Directory {
+            queues: RwLock::new(queues),
+            handovers: courier::Handovers::default(),
             catalog: requests,
             receipt_key: parts.receipt_key,
-            shared,
+            shared: Arc::new(Shared {
+                store: parts.store,
+                clock: parts.clock,
+                epoch: acquired.epoch,
+                limits: parts.limits,
+                contents: Arc::new(ContentBudget::new(parts.content_cache_bytes)),
+                known_by: directory.clone(),
+                stopping: parts.stopping,
+                next_body: AtomicU64::new(acquired.next_body.0),
+                notes,
+            }),
         });
         tokio::spawn(catalog::run(Arc::downgrade(&directory), catalog, inbox));
         tokio::spawn(expiry::run(Arc::downgrade(&directory), noted));
+        directory.wake(&acquired.busy);
         directory
+    }
+
+    /// Starts the tasks of queues that have something to do without being asked.
+    fn wake(self: &Arc<Self>, generations: &BTreeSet<QueueId>) {
+        for queue in self.all() {
+            if generations.contains(&queue.entry().generation) {
+                courier::call_at_start(self, &queue);
+            }
+        }
     }
 
     /// The queue called `key`.
     pub(crate) fn find(&self, key: &QueueKey) -> Option<QueueHandle> {
-        let queue = self.queues.read().expect("no one panics with the lock").get(key)?.clone();
-        if queue.deleted.load(Ordering::Acquire) {
-            return None;
-        }
-        Some(self.handle(queue))
+        let queues = self.queues.read().expect("no one panics with the lock");
+        let queue = queues.by_key.get(key)?.clone();
+        (!queue.deleted.load(Ordering::Acquire)).then(|| self.handle(queue))
+    }
+
+    /// The queue with this id.
+    fn find_by_id(&self, id: QueueId) -> Option<QueueHandle> {
+        let queues = self.queues.read().expect("no one panics with the lock");
+        let queue = queues.by_id.get(&id)?.clone();
+        (!queue.deleted.load(Ordering::Acquire)).then(|| self.handle(queue))
     }
 
     /// Creates a queue, or finds the one that exists with equal attributes.
@@ -178,6 +220,7 @@ impl Directory {
         let name = first_name_from(after.unwrap_or_default().max(prefix));
         let first = QueueKey { account, region: region.clone(), name };
         queues
+            .by_key
             .range(first..)
             .take_while(|(key, _)| {
                 key.account == account
@@ -187,6 +230,34 @@ impl Directory {
             .filter(|(key, _)| after.is_none_or(|after| key.name.as_str() > after))
             .filter(|(_, queue)| !queue.deleted.load(Ordering::Acquire))
             .map(|(key, _)| key.name.as_str().to_owned())
+            .take(limit)
+            .collect()
+    }
+
+    /// The queues that have `target` as their dead-letter queue, by name, after the name `after`,
+    /// at most `limit`. All queues of the account and region are looked at: some milliseconds for
+    /// 100,000 of them.
+    pub(crate) fn dead_letter_sources(
+        &self,
+        target: &QueueKey,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<QueueKey> {
+        let queues = self.queues.read().expect("no one panics with the lock");
+        let name = first_name_from(after.unwrap_or_default());
+        let first = QueueKey { name, ..target.clone() };
+        let is_source = |queue: &Queue| {
+            let entry = queue.entry();
+            let policy = entry.attributes.redrive_policy.as_ref();
+            policy.is_some_and(|policy| policy.target == *target)
+        };
+        queues
+            .by_key
+            .range(first..)
+            .take_while(|(key, _)| key.account == target.account && key.region == target.region)
+            .filter(|(key, _)| after.is_none_or(|after| key.name.as_str() > after))
+            .filter(|(_, queue)| !queue.deleted.load(Ordering::Acquire) && is_source(queue))
+            .map(|(key, _)| key.clone())
             .take(limit)
             .collect()
     }
@@ -213,7 +284,8 @@ impl Directory {
     }
 
     fn all(&self) -> Vec<Arc<Queue>> {
-        self.queues.read().expect("no one panics with the lock").values().cloned().collect()
+        let queues = self.queues.read().expect("no one panics with the lock");
+        queues.by_key.values().cloned().collect()
     }
 
     fn handle(&self, queue: Arc<Queue>) -> QueueHandle {
@@ -229,6 +301,7 @@ impl Queue {
             ownership: Arc::default(),
             owned: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
+            outbox: courier::State::default(),
         })
     }
 
@@ -263,6 +336,10 @@ pub(crate) type MessageWithContent = (ReceivedMessage, Arc<MessageContent>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OverInFlightLimit;
 
+/// Nothing was sent because a FIFO queue remembers as many sends as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManySends;
+
 impl QueueHandle {
     /// What the catalog knew of the queue when it was found.
     pub(crate) fn entry(&self) -> &CatalogEntry {
@@ -280,12 +357,13 @@ impl QueueHandle {
         &self,
         messages: Vec<NewMessage>,
         memory: MemoryShare,
-    ) -> Result<(), Unanswered> {
+    ) -> Result<Result<Vec<SentMessage>, TooManySends>, Unanswered> {
         if let Some(why) = self.shared.store.full() {
             return Err(Unanswered::DiskFull(why));
         }
         match self.ask_with(Command::Send(messages), None, memory).await?.reply {
-            Reply::Sent => Ok(()),
+            Reply::Sent(sent) => Ok(Ok(sent)),
+            Reply::TooManySends => Ok(Err(TooManySends)),
             reply => unexpected(&reply),
         }
     }
@@ -296,10 +374,14 @@ impl QueueHandle {
         max: usize,
         visibility_timeout: Option<Duration>,
         wait_time: Duration,
+        attempt: Option<AttemptId>,
     ) -> Result<Result<Vec<MessageWithContent>, OverInFlightLimit>, Unanswered> {
         let wait_until = (!wait_time.is_zero()).then(|| self.shared.clock.now() + wait_time);
-        let command = Command::Receive { max, visibility_timeout };
+        let command = Command::Receive { max, visibility_timeout, attempt };
         let outcome = self.ask(command, wait_until).await?;
+        if let Some(number) = outcome.left {
+            courier::wait_for_arrival(&*self.shared.clock, &self.queue, number).await;
+        }
         match outcome.reply {
             Reply::Received(messages) => {
                 Ok(Ok(self.with_contents(messages, outcome.contents).await?))
@@ -309,10 +391,13 @@ impl QueueHandle {
         }
     }
 
-    /// Deletes messages. They stay deleted when this returns.
-    pub(crate) async fn delete(&self, positions: Vec<Position>) -> Result<(), Unanswered> {
-        match self.ask(Command::Delete(positions), None).await?.reply {
-            Reply::Deleted => Ok(()),
+    /// Deletes messages: one outcome for each handle. They stay deleted when this returns.
+    pub(crate) async fn delete(
+        &self,
+        handles: Vec<ReceiptHandle>,
+    ) -> Result<Vec<Result<(), DeleteRefusal>>, Unanswered> {
+        match self.ask(Command::Delete(handles), None).await?.reply {
+            Reply::Deleted(outcomes) => Ok(outcomes),
             reply => unexpected(&reply),
         }
     }
@@ -320,7 +405,7 @@ impl QueueHandle {
     /// Changes visibility timeouts: one outcome for each entry.
     pub(crate) async fn change_visibility(
         &self,
-        changes: Vec<(Position, Duration)>,
+        changes: Vec<(ReceiptHandle, Duration)>,
     ) -> Result<Vec<Result<(), VisibilityRefusal>>, Unanswered> {
         match self.ask(Command::ChangeVisibility(changes), None).await?.reply {
             Reply::VisibilityChanged(outcomes) => Ok(outcomes),
@@ -332,6 +417,39 @@ impl QueueHandle {
     pub(crate) async fn count(&self) -> Result<Counters, Unanswered> {
         match self.ask(Command::Count, None).await?.reply {
             Reply::Counted(counters) => Ok(counters),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Starts a message move task.
+    pub(crate) async fn start_move_task(
+        &self,
+        id: [u8; 16],
+        destination: Option<QueueKey>,
+        rate: Option<u32>,
+    ) -> Result<Result<MoveTask, MoveTaskRefusal>, Unanswered> {
+        let command = Command::StartMoveTask { id, destination, rate };
+        match self.ask(command, None).await?.reply {
+            Reply::MoveTask(started) => Ok(started),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// Cancels a message move task.
+    pub(crate) async fn cancel_move_task(
+        &self,
+        id: [u8; 16],
+    ) -> Result<Result<MoveTask, MoveTaskRefusal>, Unanswered> {
+        match self.ask(Command::CancelMoveTask(id), None).await?.reply {
+            Reply::MoveTask(cancelled) => Ok(cancelled),
+            reply => unexpected(&reply),
+        }
+    }
+
+    /// The message move tasks, newest first.
+    pub(crate) async fn list_move_tasks(&self) -> Result<Vec<MoveTask>, Unanswered> {
+        match self.ask(Command::ListMoveTasks, None).await?.reply {
+            Reply::MoveTasks(tasks) => Ok(tasks),
             reply => unexpected(&reply),
         }
     }
@@ -432,6 +550,8 @@ impl QueueHandle {
 pub(crate) struct Outcome {
     pub(crate) reply: Reply,
     pub(crate) contents: Vec<Option<Arc<MessageContent>>>,
+    /// The number of the last message that left for another queue.
+    pub(crate) left: Option<u64>,
     /// What the command took up; it is given back with the reply, when the command is decided.
     pub(crate) _memory: MemoryShare,
 }

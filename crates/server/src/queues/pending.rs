@@ -51,8 +51,8 @@ impl Pending {
         self.durable
     }
 
-    pub(super) fn push(&mut self, records: Vec<Record>, reply_to: ReplyTo, outcome: Outcome) {
-        self.push_records(records);
+    /// A reply to what was pushed before.
+    pub(super) fn push_reply(&mut self, reply_to: ReplyTo, outcome: Outcome) {
         self.replies.push((reply_to, outcome));
     }
 

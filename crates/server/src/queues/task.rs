@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::message::MessageContent;
-use formiga_engine::names::QueueId;
+use formiga_engine::names::{QueueId, QueueKey};
 use formiga_engine::queue::{
-    BodyId, Command, Need, Position, Queue, Record, Reply, StoredMessage, Supply,
+    BodyId, Command, Need, Position, Queue, QueueRole, Record, Reply, StoredMessage, Supply,
 };
 use formiga_engine::time::Timestamp;
 use formiga_store::{Append, AppendError, Chain, Change, ReadError, Reading, Store};
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::unanswered;
 use super::contents::Contents;
+use super::courier;
 use super::expiry::Note;
 use super::pending::{Pending, ReplyTo};
 use super::waiters::Waiters;
@@ -127,6 +128,9 @@ impl QueueTask {
             let queue = task.entry.key.arn();
             tracing::error!(%queue, error = %failure, "a queue's task ends and will be reloaded");
             inbox.close();
+            if task.queue.has_outbox() || task.queue.is_moving() {
+                task.call_courier(); // Asking for the outbox, it reloads the queue.
+            }
             refuse_all(&mut inbox, &failure.to_string()).await;
         } else {
             task.known_as.owned.store(false, Ordering::Release);
@@ -137,6 +141,9 @@ impl QueueTask {
     }
 
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Result<(), Failure> {
+        if self.queue.has_outbox() {
+            self.call_courier();
+        }
         // Grows with use: most of very many queues see one request at a time.
         let mut batch = Vec::new();
         let mut alarm = Alarm::default();
@@ -196,6 +203,8 @@ impl QueueTask {
         match request.wait_until {
             Some(deadline) if found_nothing(&reply) => {
                 if may_wait {
+                    // Dead letters may have left all the same.
+                    self.push_records(records);
                     self.waiters.push(deadline, request);
                 } else {
                     self.reply(request, Reply::Received(Vec::new()), records);
@@ -228,11 +237,46 @@ impl QueueTask {
         command: &Command,
     ) -> Result<(Reply, Vec<Record>), Failure> {
         while let Some(need) = self.queue.needs(now, command) {
-            self.settle().await?;
-            let supply = read(&*self.shared.store, self.entry.generation, need).await?;
+            let supply = if let Need::Queue { key, role } = &need {
+                Supply::Queue(self.find_queue(key, *role))
+            } else {
+                self.settle().await?;
+                read(&*self.shared.store, self.entry.generation, &need).await?
+            };
             self.queue.supply(need, supply);
         }
         Ok(self.queue.apply(now, command))
+    }
+
+    /// The queue called `key`, if there is one and it may play the role for this queue.
+    fn find_queue(&self, key: &QueueKey, role: QueueRole) -> Option<QueueId> {
+        let known_by = self.shared.known_by.upgrade()?;
+        let found = known_by.find(key)?;
+        let allows = || {
+            let policy = found.entry().attributes.redrive_allow_policy.as_ref();
+            policy.is_none_or(|policy| policy.allows(&self.entry.key.arn().to_string()))
+        };
+        let same_type = key.name.is_fifo() == self.entry.key.name.is_fifo();
+        let allowed = match role {
+            QueueRole::DeadLetterQueue => allows(),
+            QueueRole::Destination => true,
+        };
+        (same_type && allowed).then(|| found.id())
+    }
+
+    /// What left is handed over once it is durable.
+    fn push_records(&mut self, records: Vec<Record>) {
+        if records.iter().any(|record| matches!(record, Record::Left(_))) {
+            self.call_courier();
+        }
+        self.pending.push_records(records);
+    }
+
+    /// Has the outbox emptied. The courier is told what is in it only when that is durable.
+    fn call_courier(&self) {
+        if let Some(directory) = self.shared.known_by.upgrade() {
+            courier::call(&directory, &self.known_as);
+        }
     }
 
     /// Makes everything applied durable: what is read next must reflect it.
@@ -246,8 +290,14 @@ impl QueueTask {
 
     fn reply(&mut self, request: Request, reply: Reply, records: Vec<Record>) {
         let contents = self.keep_contents(&reply, &records);
+        let left = records.iter().filter_map(|record| match record {
+            Record::Left(entry) => Some(entry.number),
+            _ => None,
+        });
+        let left = left.max();
         let Request { reply_to, memory, .. } = request;
-        self.pending.push(records, reply_to, Outcome { reply, contents, _memory: memory });
+        self.push_records(records);
+        self.pending.push_reply(reply_to, Outcome { reply, contents, left, _memory: memory });
     }
 
     /// Keeps what was sent, forgets what is gone, and finds what was received.
@@ -260,15 +310,14 @@ impl QueueTask {
         for record in records {
             match record {
                 // Behind the frontier of a backlog nothing is received before it was read.
-                Record::Sent { message, content } if self.queue.is_held(message.position) => {
+                Record::Sent { message, content, .. } if self.queue.is_held(message.position) => {
                     self.contents.insert(message.body, content.clone(), number);
                 }
                 Record::Deleted { message } | Record::Expired { message } => {
                     self.contents.remove(message.body);
                 }
-                Record::Sent { .. }
-                | Record::Received { .. }
-                | Record::VisibilityChanged { .. } => {}
+                Record::Left(entry) => self.contents.remove(entry.message.body),
+                _ => {}
             }
         }
         match reply {
@@ -332,6 +381,7 @@ impl QueueTask {
         while let Some(command) = self.waiters.first().map(|request| request.command.clone()) {
             let (reply, records) = self.apply(now, &command).await?;
             if found_nothing(&reply) {
+                self.push_records(records);
                 break;
             }
             let request = self.waiters.pop_first().expect("the first waiter is there");
@@ -350,7 +400,12 @@ impl QueueTask {
         if self.expiry_due().is_some_and(|due| due <= now) {
             let (reply, records) = self.apply(now, &Command::RemoveExpired).await?;
             self.keep_contents(&reply, &records);
-            self.pending.push_records(records);
+            self.push_records(records);
+        }
+        if self.queue.move_due().is_some_and(|due| due <= now) {
+            let (reply, records) = self.apply(now, &Command::Move).await?;
+            self.keep_contents(&reply, &records);
+            self.push_records(records);
         }
         self.append();
         if self.idle_at().is_some_and(|idle_at| idle_at <= now) {
@@ -370,14 +425,20 @@ impl QueueTask {
     /// When the task has nothing to do any more, as far as can be told now. While anything is in
     /// flight the earliest moment is the return of the next message.
     fn idle_at(&self) -> Option<Timestamp> {
-        let busy = !self.waiters.is_empty() || !self.pending.is_empty();
+        let busy = !self.waiters.is_empty() || !self.pending.is_empty() || self.queue.is_moving();
         let unused = self.last_used + IDLE_MAX;
         (!busy).then(|| self.queue.next_return().map_or(unused, |at| at.max(unused)))
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let next_visible = self.queue.next_visible().filter(|_| !self.waiters.is_empty());
-        let due = [next_visible, self.waiters.next_deadline(), self.expiry_due(), self.idle_at()];
+        let due = [
+            next_visible,
+            self.waiters.next_deadline(),
+            self.expiry_due(),
+            self.queue.move_due(),
+            self.idle_at(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -416,14 +477,15 @@ impl ReadAhead {
 }
 
 /// Reads what a command needs.
-async fn read(store: &dyn Store, queue: QueueId, need: Need) -> Result<Supply, ReadError> {
-    match need {
+async fn read(store: &dyn Store, queue: QueueId, need: &Need) -> Result<Supply, ReadError> {
+    match *need {
         Need::Page { from, limit } => store.page(queue, from, limit).await.map(Supply::Page),
         Need::Oldest { limit } => store.page(queue, Position::FIRST, limit).await.map(Supply::Page),
         Need::Message(position) => store.message(queue, position).await.map(Supply::Message),
         Need::AvailableBetween { after, until } => {
             store.available_between(queue, after, until).await.map(Supply::Count)
         }
+        Need::Queue { .. } => unreachable!("the directory knows the queues"),
     }
 }
 
@@ -450,7 +512,7 @@ async fn decide_what_is_under_way(
 async fn load(shared: &Shared, entry: &CatalogEntry) -> Result<Queue, ReadError> {
     let now = shared.clock.now();
     let snapshot = shared.store.restore(entry.generation, now, shared.limits.page).await?;
-    Ok(Queue::restore(entry.attributes.clone(), entry.kept_from, shared.limits, snapshot))
+    Ok(Queue::restore(entry, shared.limits, snapshot))
 }
 
 async fn refuse_all(inbox: &mut mpsc::Receiver<Ask>, why: &str) {

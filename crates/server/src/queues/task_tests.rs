@@ -214,17 +214,18 @@ impl Scene {
                 attributes: MessageAttributes::default(),
                 trace_header: None,
                 group_id: None,
+                deduplication_id: None,
                 sender_id: String::new(),
             }),
             body: BodyId(body),
             delay: None,
         };
         let messages = (0..count).map(message).collect();
-        self.queue.send(messages, MemoryShare::default()).await
+        self.queue.send(messages, MemoryShare::default()).await.map(drop)
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> usize {
-        let received = self.queue.receive(max, None, wait).await.unwrap();
+        let received = self.queue.receive(max, None, wait, None).await.unwrap();
         received.map_or(0, |messages| messages.len())
     }
 
@@ -250,7 +251,7 @@ async fn a_task_with_messages_in_flight_sleeps_until_one_returns() {
     let scene = scene(QueueLimits::default()).await;
     scene.send(1).await;
     let half_a_day = Some(Duration::from_secs(43_200));
-    let received = scene.queue.receive(1, half_a_day, Duration::ZERO).await.unwrap();
+    let received = scene.queue.receive(1, half_a_day, Duration::ZERO, None).await.unwrap();
     assert_eq!(received.map(|messages| messages.len()), Ok(1));
     let before = scene.clock.sleeps.load(Ordering::Relaxed);
     scene.clock.advance(IDLE_MAX + Duration::from_secs(1));
@@ -261,7 +262,7 @@ async fn a_task_with_messages_in_flight_sleeps_until_one_returns() {
 
 #[tokio::test]
 async fn a_long_poll_over_the_in_flight_limit_does_not_keep_the_task_busy() {
-    let limits = QueueLimits { in_flight_max: 3, window: 16, page: 8 };
+    let limits = QueueLimits { in_flight_max: 3, window: 16, page: 8, ..QueueLimits::default() };
     let scene = scene(limits).await;
     for _ in 0..10 {
         scene.send(10).await;
@@ -491,7 +492,7 @@ async fn a_backlogs_contents_are_read_ahead_many_at_a_time() {
     scene.settle().await;
     let mut bodies = Vec::new();
     while bodies.len() < 600 {
-        let received = scene.queue.receive(1, None, Duration::ZERO).await.unwrap().unwrap();
+        let received = scene.queue.receive(1, None, Duration::ZERO, None).await.unwrap().unwrap();
         bodies.extend(received.iter().map(|(_, content)| content.body.clone()));
         scene.settle().await;
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use formiga_engine::attributes::AttributeName;
-use formiga_engine::names::QueueKey;
 
 use crate::error::{self, ApiError};
 
@@ -15,17 +14,4 @@ pub(super) fn parse_names(
         AttributeName::parse(&name).map(|name| (name, value)).map_err(error::attribute)
     };
     given.into_iter().map(parse).collect()
-}
-
-/// Whoever sets a redrive policy counts on it.
-pub(super) fn warn_of_redrive(key: &QueueKey, changes: &[(AttributeName, String)]) {
-    let sets = |(name, value): &(AttributeName, String)| {
-        *name == AttributeName::RedrivePolicy && !value.is_empty()
-    };
-    if changes.iter().any(sets) {
-        tracing::warn!(
-            queue = %key.arn(),
-            "the redrive policy is kept, but this version does not move messages to dead-letter queues"
-        );
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use formiga_engine::queue::Position;
+use formiga_engine::receipt::ReceiptHandle;
 use formiga_wire::sqs::{
     ChangeMessageVisibilityBatchInput, ChangeMessageVisibilityBatchOutput,
     ChangeMessageVisibilityBatchRequestEntry, ChangeMessageVisibilityBatchResultEntry,
@@ -58,7 +58,7 @@ fn parse_change(
     ctx: &Context,
     queue: &QueueHandle,
     entry: &ChangeMessageVisibilityBatchRequestEntry,
-) -> Result<(Position, Duration), ApiError> {
+) -> Result<(ReceiptHandle, Duration), ApiError> {
     let timeout = parse_timeout(entry.visibility_timeout)?;
     Ok((parse_handle(ctx, queue, entry.receipt_handle.as_deref())?, timeout))
 }

@@ -22,7 +22,6 @@ pub(crate) async fn create_queue(
     let name = parse_name(input.queue_name.as_deref(), &attributes)?;
     let attributes = attributes::parse_names(attributes)?;
     let key = ctx.own(name.clone());
-    attributes::warn_of_redrive(&key, &attributes);
     let new = NewQueue { key, attributes, tags: input.tags.unwrap_or_default() };
     let created = ctx.queues.create(new).await;
     let created = created.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;

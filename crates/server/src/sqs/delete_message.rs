@@ -1,6 +1,7 @@
 //! `DeleteMessage`
 
-use formiga_engine::queue::Position;
+use formiga_engine::queue::DeleteRefusal;
+use formiga_engine::receipt::ReceiptHandle;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::DeleteMessageInput;
 
@@ -14,22 +15,33 @@ pub(crate) async fn delete_message(
     input: DeleteMessageInput,
 ) -> Result<(), ApiError> {
     let queue = ctx.find(input.queue_url.as_deref())?;
-    let position = parse_handle(ctx, &queue, input.receipt_handle.as_deref())?;
-    let deleted = queue.delete(vec![position]).await;
-    deleted.map_err(|cause| error::unanswered(&cause, ctx.request_id))
+    let text = input.receipt_handle.as_deref();
+    let handle = parse_handle(ctx, &queue, text)?;
+    let deleted = queue.delete(vec![handle]).await;
+    let deleted = deleted.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    let refused = |refusal| self::refused(refusal, text.unwrap_or_default());
+    deleted.into_iter().try_for_each(|outcome| outcome.map_err(refused))
 }
 
-/// The message that a handle names. Garbage, and handles of other queues, are told from handles of
+pub(super) fn refused(refusal: DeleteRefusal, handle: &str) -> ApiError {
+    match refusal {
+        DeleteRefusal::ReceiptHandleHasExpired => {
+            error::invalid("ReceiptHandle", handle, "The receipt handle has expired.")
+        }
+    }
+}
+
+/// The message and receive that a handle names. Garbage, and handles of other queues, are told from handles of
 /// deleted messages without looking for the message.
 pub(super) fn parse_handle(
     ctx: &Context,
     queue: &QueueHandle,
     handle: Option<&str>,
-) -> Result<Position, ApiError> {
+) -> Result<ReceiptHandle, ApiError> {
     let handle = handle.filter(|handle| !handle.is_empty());
     let handle = handle.ok_or_else(|| error::missing("ReceiptHandle"))?;
     match ctx.queues.receipt_key().decode(queue.id(), handle) {
-        Ok(handle) => Ok(handle.position),
+        Ok(handle) => Ok(handle),
         Err(_) => Err(ApiError::new(
             ErrorKind::ReceiptHandleIsInvalid,
             format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),

@@ -5,7 +5,7 @@ use formiga_wire::sqs::{
 };
 
 use super::batch;
-use super::delete_message::parse_handle;
+use super::delete_message::{parse_handle, refused};
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -17,20 +17,33 @@ pub(crate) async fn delete_message_batch(
     let queue = ctx.find(input.queue_url.as_deref())?;
     let entry = "DeleteMessageBatchRequestEntry";
     let entries = batch::parse(input.entries, entry, |entry| entry.id.as_deref())?;
-    let (mut positions, mut successful, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut handles, mut accepted) = (Vec::new(), Vec::new());
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
-        let id = entry.id.unwrap_or_default();
         match parse_handle(ctx, &queue, entry.receipt_handle.as_deref()) {
-            Ok(position) => {
-                positions.push(position);
-                successful.push(DeleteMessageBatchResultEntry { id });
+            Ok(handle) => {
+                handles.push(handle);
+                accepted.push(entry);
             }
-            Err(refusal) => failed.push(batch::failed(id, refusal)),
+            Err(refusal) => failed.push(batch::failed(entry.id.unwrap_or_default(), refusal)),
         }
     }
-    if !positions.is_empty() {
-        let deleted = queue.delete(positions).await;
-        deleted.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    let outcomes = match handles.is_empty() {
+        true => Vec::new(),
+        false => {
+            let deleted = queue.delete(handles).await;
+            deleted.map_err(|cause| error::unanswered(&cause, ctx.request_id))?
+        }
+    };
+    for (entry, outcome) in accepted.into_iter().zip(outcomes) {
+        let id = entry.id.unwrap_or_default();
+        match outcome {
+            Ok(()) => successful.push(DeleteMessageBatchResultEntry { id }),
+            Err(refusal) => {
+                let handle = entry.receipt_handle.unwrap_or_default();
+                failed.push(batch::failed(id, refused(refusal, &handle)));
+            }
+        }
     }
     Ok(DeleteMessageBatchOutput { successful, failed })
 }

@@ -3,6 +3,7 @@
 mod add_permission;
 mod attributes;
 mod batch;
+mod cancel_message_move_task;
 mod change_message_visibility;
 mod change_message_visibility_batch;
 mod create_queue;
@@ -11,14 +12,17 @@ mod delete_message_batch;
 mod delete_queue;
 mod get_queue_attributes;
 mod get_queue_url;
+mod list_message_move_tasks;
 mod list_queue_tags;
 mod list_queues;
+mod message_move_task;
 mod purge_queue;
 mod receive_message;
 mod remove_permission;
 mod send_message;
 mod send_message_batch;
 mod set_queue_attributes;
+mod start_message_move_task;
 mod tag_queue;
 mod untag_queue;
 
@@ -32,6 +36,12 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
     Some(match action {
         "AddPermission" => {
             run_silent(call, async |input| add_permission::add_permission(ctx, input).await).await
+        }
+        "CancelMessageMoveTask" => {
+            run(call, async |input| {
+                cancel_message_move_task::cancel_message_move_task(ctx, input).await
+            })
+            .await
         }
         "ChangeMessageVisibility" => {
             run_silent(call, async |input| {
@@ -63,6 +73,12 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
                 .await
         }
         "GetQueueUrl" => run(call, async |input| get_queue_url::get_queue_url(ctx, input)).await,
+        "ListMessageMoveTasks" => {
+            run(call, async |input| {
+                list_message_move_tasks::list_message_move_tasks(ctx, input).await
+            })
+            .await
+        }
         "ListQueueTags" => {
             run(call, async |input| list_queue_tags::list_queue_tags(ctx, &input)).await
         }
@@ -86,6 +102,12 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
         "SetQueueAttributes" => {
             run_silent(call, async |input| {
                 set_queue_attributes::set_queue_attributes(ctx, input).await
+            })
+            .await
+        }
+        "StartMessageMoveTask" => {
+            run(call, async |input| {
+                start_message_move_task::start_message_move_task(ctx, input).await
             })
             .await
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use formiga_engine::limits::{RECEIVE_MESSAGES_MAX, VISIBILITY_TIMEOUT_SECONDS, WAIT_TIME_SECONDS};
 use formiga_engine::message::{AttributeValue, MessageAttributes, MessageContent};
-use formiga_engine::queue::ReceivedMessage;
+use formiga_engine::queue::{AttemptId, ReceivedMessage, StoredMessage};
 use formiga_engine::receipt::ReceiptHandle;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{
@@ -13,10 +13,11 @@ use formiga_wire::sqs::{
 };
 use uuid::Uuid;
 
+use super::send_message::{parse_id, sequence_number};
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
-use crate::queues::{MessageWithContent, QueueHandle};
+use crate::queues::{MessageWithContent, OverInFlightLimit, QueueHandle};
 
 /// Takes visible messages, waiting for the first of them if asked to.
 pub(crate) async fn receive_message(
@@ -28,19 +29,31 @@ pub(crate) async fn receive_message(
     let visibility_timeout = input.visibility_timeout.map(parse_visibility_timeout).transpose()?;
     let wait_time = input.wait_time_seconds.map(parse_wait_time).transpose()?;
     let wait_time = wait_time.unwrap_or(queue.entry().attributes.receive_message_wait_time);
-    if let Some(id) = input.receive_request_attempt_id {
-        let reason = "The request include parameter that is not valid for this queue type.";
-        return Err(error::invalid("ReceiveRequestAttemptId", id, reason));
-    }
+    let attempt = parse_attempt(&queue, input.receive_request_attempt_id)?;
     let selection = Selection {
         system: parse_system_names(input.attribute_names, input.message_system_attribute_names)?,
         user: input.message_attribute_names.unwrap_or_default(),
     };
-    let received = queue.receive(max, visibility_timeout, wait_time).await;
+    let received = queue.receive(max, visibility_timeout, wait_time, attempt).await;
     let received = received.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
-    let messages = received.map_err(|_| over_limit())?;
+    let messages = match received {
+        Ok(messages) => messages,
+        // A FIFO queue "returns no error messages" then.
+        Err(OverInFlightLimit) if queue.entry().attributes.fifo.is_some() => Vec::new(),
+        Err(OverInFlightLimit) => return Err(over_limit()),
+    };
     let to_message = |message| to_message(ctx, &queue, &selection, message);
     Ok(ReceiveMessageOutput { messages: messages.into_iter().map(to_message).collect() })
+}
+
+fn parse_attempt(queue: &QueueHandle, id: Option<String>) -> Result<Option<AttemptId>, ApiError> {
+    let Some(id) = id else { return Ok(None) };
+    if queue.entry().attributes.fifo.is_none() {
+        let reason = "The request include parameter that is not valid for this queue type.";
+        return Err(error::invalid("ReceiveRequestAttemptId", id, reason));
+    }
+    let id = parse_id("ReceiveRequestAttemptId", id)?;
+    Ok(Some(AttemptId::of(&id)))
 }
 
 /// Which attributes a receive asks for.
@@ -107,17 +120,25 @@ fn to_message(
     };
     let selected = |name: &str| selection.has_user(name);
     Message {
-        message_id: Uuid::from_bytes(content.message_id).to_string(),
+        message_id: message_id(&received, &content),
         receipt_handle: ctx.queues.receipt_key().encode(queue.id(), handle),
         md5_of_body: hex(content.body_md5),
-        attributes: system_attributes(selection, &received, &content),
+        attributes: system_attributes(queue, selection, &received, &content),
         md5_of_message_attributes: content.attributes.md5_of(selected).map(hex),
         message_attributes: user_attributes(selection, &content.attributes),
         body: content.body.clone(),
     }
 }
 
+/// What a message move task moved is a new message.
+fn message_id(received: &ReceivedMessage, content: &MessageContent) -> String {
+    let moved = received.message.moved.as_ref();
+    let id = moved.and_then(|moved| moved.message_id).unwrap_or(content.message_id);
+    Uuid::from_bytes(id).to_string()
+}
+
 fn system_attributes(
+    queue: &QueueHandle,
     selection: &Selection,
     received: &ReceivedMessage,
     content: &MessageContent,
@@ -125,17 +146,36 @@ fn system_attributes(
     if selection.system.is_empty() {
         return BTreeMap::new();
     }
-    let receives = &received.receives;
+    let message = StoredMessage { receives: Some(received.receives), ..received.message.clone() };
+    let first_received_at = message.first_received_at().map(|at| at.to_string());
+    let source = message.moved.as_ref().and_then(|moved| moved.source_arn.clone());
     let present = [
         ("SenderId", Some(content.sender_id.clone())),
-        ("SentTimestamp", Some(received.message.sent_at.to_string())),
-        ("ApproximateReceiveCount", Some(receives.count.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(receives.first_at.to_string())),
+        ("SentTimestamp", Some(message.sent_at.to_string())),
+        ("ApproximateReceiveCount", Some(message.receive_count().to_string())),
+        ("ApproximateFirstReceiveTimestamp", first_received_at),
+        ("SequenceNumber", sequence_number(queue, message.position.sequence)),
+        ("MessageDeduplicationId", deduplication_id(queue, received, content)),
         ("MessageGroupId", content.group_id.clone()),
         ("AWSTraceHeader", content.trace_header.clone()),
+        ("DeadLetterQueueSourceArn", source),
     ];
     let selected = present.into_iter().filter(|(name, _)| selection.has_system(name));
     selected.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// "The message deduplication ID of a message that is moved to a dead-letter queue is replaced with
+/// the original message ID."
+fn deduplication_id(
+    queue: &QueueHandle,
+    received: &ReceivedMessage,
+    content: &MessageContent,
+) -> Option<String> {
+    queue.entry().attributes.fifo?;
+    match received.message.moved {
+        Some(_) => Some(message_id(received, content)),
+        None => content.deduplication_id.clone(),
+    }
 }
 
 fn user_attributes(

@@ -11,7 +11,7 @@ use formiga_engine::limits::{
 use formiga_engine::message::{
     self, ILLEGAL_CHARACTERS, MessageAttributes, MessageContent, UncheckedAttribute,
 };
-use formiga_engine::queue::NewMessage;
+use formiga_engine::queue::{NewMessage, SentMessage, Sequence};
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{MessageAttributeValue, SendMessageInput, SendMessageOutput};
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
+use crate::queues::{QueueHandle, TooManySends};
 
 /// Stores a message. It is durable when this returns.
 pub(crate) async fn send_message(
@@ -28,10 +29,26 @@ pub(crate) async fn send_message(
     let queue = ctx.find(input.queue_url.as_deref())?;
     let message =
         to_message(ctx, Fields::from(input), &queue.entry().attributes, &Wording::SINGLE)?;
-    let sent = message.content.clone();
-    let stored = queue.send(vec![message], ctx.memory.clone()).await;
-    stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
-    Ok(to_output(&sent))
+    let content = message.content.clone();
+    let sent = send(ctx, &queue, vec![message]).await?;
+    let sent = sent.into_iter().next();
+    Ok(to_output(&queue, &content, sent.expect("one message was sent")))
+}
+
+/// Stores messages. What each is told is in their order.
+pub(super) async fn send(
+    ctx: &Context,
+    queue: &QueueHandle,
+    messages: Vec<NewMessage>,
+) -> Result<Vec<SentMessage>, ApiError> {
+    let sent = queue.send(messages, ctx.memory.clone()).await;
+    let sent = sent.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    sent.map_err(|TooManySends| {
+        ApiError::new(
+            ErrorKind::RequestThrottled,
+            "Too many messages were sent within the deduplication interval. Nothing was sent; please try again later.",
+        )
+    })
 }
 
 /// What a message consists of in a request, alone or as an entry of a batch.
@@ -84,11 +101,16 @@ pub(super) fn to_message(
         return Err(ApiError::new(ErrorKind::InvalidMessageContents, ILLEGAL_CHARACTERS));
     }
     let delay = fields.delay_seconds.map(parse_delay).transpose()?;
-    let group_id = fields.group_id.map(parse_group_id).transpose()?;
-    if let Some(id) = fields.deduplication_id {
-        let reason = "The request includes a parameter that is not valid for this queue type.";
-        return Err(error::invalid("MessageDeduplicationId", id, reason));
+    let is_positive = |delay: &Duration| !delay.is_zero();
+    if let Some(delay) = delay.filter(|delay| queue.fifo.is_some() && is_positive(delay)) {
+        let reason = "The request include parameter that is not valid for this queue type.";
+        return Err(error::invalid("DelaySeconds", delay.as_secs(), reason));
     }
+    let group_id = fields.group_id.map(|id| parse_id("MessageGroupId", id)).transpose()?;
+    if queue.fifo.is_some() && group_id.is_none() {
+        return Err(error::missing("MessageGroupId"));
+    }
+    let deduplication_id = deduplication_id(queue, fields.deduplication_id, &body)?;
     let attributes = attributes.into_iter().map(|(name, value)| (name, to_unchecked(value)));
     let attributes = MessageAttributes::parse(attributes)
         .map_err(|refusal| error::message_attribute(&refusal))?;
@@ -100,6 +122,7 @@ pub(super) fn to_message(
         attributes,
         trace_header: trace_header.or_else(|| trace_header_of_request(ctx)),
         group_id,
+        deduplication_id,
         sender_id: ctx.caller.account.to_string(),
     };
     Ok(NewMessage { content: Arc::new(content), body: ctx.queues.next_body(), delay })
@@ -111,14 +134,52 @@ fn trace_header_of_request(ctx: &Context) -> Option<String> {
     ctx.trace_header.clone().filter(|header| header.len() <= TRACE_HEADER_BYTES_MAX)
 }
 
-fn to_output(sent: &MessageContent) -> SendMessageOutput {
+/// A send that repeats another is told that one's id, and the digests of what it carries itself.
+fn to_output(
+    queue: &QueueHandle,
+    content: &MessageContent,
+    sent: SentMessage,
+) -> SendMessageOutput {
     SendMessageOutput {
         message_id: Uuid::from_bytes(sent.message_id).to_string(),
-        md5_of_message_body: hex(sent.body_md5),
-        md5_of_message_attributes: sent.attributes.md5().map(hex),
-        md5_of_message_system_attributes: system_attributes_md5(sent),
-        sequence_number: None,
+        md5_of_message_body: hex(content.body_md5),
+        md5_of_message_attributes: content.attributes.md5().map(hex),
+        md5_of_message_system_attributes: system_attributes_md5(content),
+        sequence_number: sequence_number(queue, sent.sequence),
     }
+}
+
+/// The sequence number that messages of FIFO queues have: 20 digits, as AWS's.
+pub(super) fn sequence_number(queue: &QueueHandle, sequence: Sequence) -> Option<String> {
+    let number = 10_000_000_000_000_000_000 + u128::from(sequence.0);
+    queue.entry().attributes.fifo.map(|_| number.to_string())
+}
+
+/// The deduplication id of a message to a FIFO queue: the given one, or that made of the body.
+fn deduplication_id(
+    queue: &QueueAttributes,
+    given: Option<String>,
+    body: &str,
+) -> Result<Option<String>, ApiError> {
+    match (queue.fifo, given) {
+        (None, Some(id)) => {
+            let reason = "The request includes a parameter that is not valid for this queue type.";
+            Err(error::invalid("MessageDeduplicationId", id, reason))
+        }
+        (None, None) => Ok(None),
+        (Some(_), Some(id)) => parse_id("MessageDeduplicationId", id).map(Some),
+        (Some(fifo), None) if fifo.content_based_deduplication => {
+            Ok(Some(message::content_based_deduplication_id(body)))
+        }
+        (Some(_), None) => Err(no_deduplication_id()),
+    }
+}
+
+pub(super) fn no_deduplication_id() -> ApiError {
+    ApiError::new(
+        ErrorKind::InvalidParameterValue,
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+    )
 }
 
 /// The digest of the system attributes, if there are any.
@@ -158,11 +219,13 @@ fn parse_delay(seconds: i64) -> Result<Duration, ApiError> {
 }
 
 /// 1 to 128 ASCII letters, digits and punctuation marks.
-fn parse_group_id(id: String) -> Result<String, ApiError> {
+pub(super) fn parse_id(parameter: &str, id: String) -> Result<String, ApiError> {
     let allowed = id.bytes().all(|byte| byte.is_ascii_graphic());
     if !allowed || !(1..=MESSAGE_GROUP_ID_CHARACTERS_MAX).contains(&id.len()) {
-        let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
-        return Err(error::invalid("MessageGroupId", id, reason));
+        let reason = format!(
+            "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        );
+        return Err(error::invalid(parameter, id, reason));
     }
     Ok(id)
 }

@@ -2,6 +2,7 @@
 
 use formiga_engine::limits::BATCH_BYTES_MAX;
 use formiga_engine::message::MessageContent;
+use formiga_engine::queue::SentMessage;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{
     SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchRequestEntry,
@@ -10,10 +11,13 @@ use formiga_wire::sqs::{
 use uuid::Uuid;
 
 use super::batch;
-use super::send_message::{self, Fields, Wording, system_attributes_md5, to_message};
+use super::send_message::{
+    self, Fields, Wording, sequence_number, system_attributes_md5, to_message,
+};
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
+use crate::queues::QueueHandle;
 
 const ENTRY: &str = "SendMessageBatchRequestEntry";
 
@@ -24,8 +28,9 @@ pub(crate) async fn send_message_batch(
 ) -> Result<SendMessageBatchOutput, ApiError> {
     let queue = ctx.find(input.queue_url.as_deref())?;
     let entries = batch::parse(input.entries, ENTRY, |entry| entry.id.as_deref())?;
+    check_fifo(&queue, &entries)?;
     check_total_size(&entries)?;
-    let (mut messages, mut successful, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut messages, mut accepted, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         let (id, fields) = split(entry);
         let wording = Wording {
@@ -34,17 +39,36 @@ pub(crate) async fn send_message_batch(
         };
         match to_message(ctx, fields, &queue.entry().attributes, &wording) {
             Ok(message) => {
-                successful.push(to_result(id, &message.content));
+                accepted.push((id, message.content.clone()));
                 messages.push(message);
             }
             Err(refusal) => failed.push(batch::failed(id, refusal)),
         }
     }
-    if !messages.is_empty() {
-        let stored = queue.send(messages, ctx.memory.clone()).await;
-        stored.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
+    let sent = match messages.is_empty() {
+        true => Vec::new(),
+        false => send_message::send(ctx, &queue, messages).await?,
+    };
+    let told = accepted.into_iter().zip(sent);
+    let successful = told.map(|((id, content), sent)| to_result(&queue, id, &content, sent));
+    Ok(SendMessageBatchOutput { successful: successful.collect(), failed })
+}
+
+/// In a FIFO queue an entry without what gives it its place refuses the whole batch.
+fn check_fifo(
+    queue: &QueueHandle,
+    entries: &[SendMessageBatchRequestEntry],
+) -> Result<(), ApiError> {
+    let Some(fifo) = queue.entry().attributes.fifo else { return Ok(()) };
+    let content_based = fifo.content_based_deduplication;
+    if !content_based && entries.iter().any(|entry| entry.message_deduplication_id.is_none()) {
+        return Err(send_message::no_deduplication_id());
     }
-    Ok(SendMessageBatchOutput { successful, failed })
+    if entries.iter().any(|entry| entry.message_group_id.is_none()) {
+        let error = error::missing("MessageGroupId");
+        return Err(ApiError::new(ErrorKind::InvalidParameterValue, error.message));
+    }
+    Ok(())
 }
 
 /// The limit for all entries together is fixed, whatever the queue's maximum message size.
@@ -76,13 +100,18 @@ fn split(entry: SendMessageBatchRequestEntry) -> (String, Fields) {
     (entry.id.unwrap_or_default(), fields)
 }
 
-fn to_result(id: String, sent: &MessageContent) -> SendMessageBatchResultEntry {
+fn to_result(
+    queue: &QueueHandle,
+    id: String,
+    content: &MessageContent,
+    sent: SentMessage,
+) -> SendMessageBatchResultEntry {
     SendMessageBatchResultEntry {
         id,
         message_id: Uuid::from_bytes(sent.message_id).to_string(),
-        md5_of_message_body: hex(sent.body_md5),
-        md5_of_message_attributes: sent.attributes.md5().map(hex),
-        md5_of_message_system_attributes: system_attributes_md5(sent),
-        sequence_number: None,
+        md5_of_message_body: hex(content.body_md5),
+        md5_of_message_attributes: content.attributes.md5().map(hex),
+        md5_of_message_system_attributes: system_attributes_md5(content),
+        sequence_number: sequence_number(queue, sent.sequence),
     }
 }

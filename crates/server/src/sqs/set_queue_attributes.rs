@@ -16,6 +16,5 @@ pub(crate) async fn set_queue_attributes(
     let given = input.attributes.filter(|attributes| !attributes.is_empty());
     let given = given.ok_or_else(|| error::missing("Attributes"))?;
     let changes = attributes::parse_names(given)?;
-    attributes::warn_of_redrive(&queue.entry().key, &changes);
     ctx.change(&queue, CatalogChange::SetAttributes(changes)).await
 }

@@ -1,10 +1,14 @@
 //! [`Reader`]: one connection that answers reads, never waiting for the writer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
-use formiga_engine::queue::{BodyId, Page, Position, Sequence, Snapshot, StoredMessage};
+use formiga_engine::queue::{
+    BodyId, MoveTask, OutboxEntry, Page, Position, RememberedSend, Sequence, Snapshot,
+    StoredMessage,
+};
 use formiga_engine::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
@@ -65,9 +69,16 @@ impl Reader {
                 catalog.push(records::decode_entry(row.get_ref(0)?.as_blob()?)?);
             }
         }
+        let busy = {
+            let mut select = transaction.prepare(
+                "SELECT queue FROM outbox UNION SELECT queue FROM move_task WHERE running",
+            )?;
+            let queues = select.query_map((), |row| row.get::<_, i64>(0))?;
+            queues.map(|id| id.map(|id| QueueId(id.unsigned_abs()))).collect::<Result<_, _>>()?
+        };
         transaction.commit()?;
         let next_body = BodyId(last_body.unsigned_abs() + 1);
-        Ok(Acquired { epoch, catalog, next_queue, next_body, latest })
+        Ok(Acquired { epoch, catalog, next_queue, next_body, latest, busy })
     }
 
     pub(super) fn restore(
@@ -83,7 +94,41 @@ impl Reader {
         let row = row.map(|bytes| records::decode_row(&bytes)).transpose()?.unwrap_or_default();
         let in_flight = self.in_flight(queue, now)?;
         let first_page = self.page(queue, Position::FIRST, limit)?;
-        Ok(Snapshot { row, in_flight, first_page })
+        Ok(Snapshot {
+            row,
+            in_flight,
+            first_page,
+            remembered_sends: self.remembered_sends(queue, now)?,
+            outbox: outbox(&self.connection, integer(queue.0))?,
+            arrived: self.arrived(queue)?,
+            move_tasks: move_tasks(&self.connection, integer(queue.0))?,
+        })
+    }
+
+    fn remembered_sends(&self, queue: QueueId, now: Timestamp) -> Outcome<Vec<RememberedSend>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT until, digest, send FROM remembered_send WHERE queue = ?1 AND until > ?2",
+        )?;
+        let mut rows = select.query([integer(queue.0), integer(now.as_millis())])?;
+        let mut sends = Vec::new();
+        while let Some(row) = rows.next()? {
+            let until = Timestamp::from_millis(row.get::<_, i64>(0)?.unsigned_abs());
+            let digest = u128::from_be_bytes(row.get(1)?);
+            let bytes = row.get_ref(2)?.as_blob()?;
+            sends.push(records::decode_remembered_send(until, digest, bytes)?);
+        }
+        Ok(sends)
+    }
+
+    fn arrived(&self, queue: QueueId) -> Outcome<BTreeMap<QueueId, u64>> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT source, number FROM arrived WHERE queue = ?1")?;
+        let numbers = select.query_map([integer(queue.0)], |row| {
+            let (source, number): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((QueueId(source.unsigned_abs()), number.unsigned_abs()))
+        })?;
+        Ok(numbers.collect::<Result<_, _>>()?)
     }
 
     fn in_flight(&self, queue: QueueId, now: Timestamp) -> Outcome<Vec<StoredMessage>> {
@@ -170,6 +215,31 @@ impl Reader {
         let mut select = self.connection.prepare_cached(SELECT_SETTING)?;
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
     }
+}
+
+/// What a queue has on its way, in order.
+pub(super) fn outbox(connection: &Connection, queue: i64) -> Outcome<Vec<OutboxEntry>> {
+    let mut select = connection
+        .prepare_cached("SELECT number, entry FROM outbox WHERE queue = ?1 ORDER BY number")?;
+    let mut rows = select.query([queue])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number = row.get::<_, i64>(0)?.unsigned_abs();
+        entries.push(records::decode_outbox_entry(number, row.get_ref(1)?.as_blob()?)?);
+    }
+    Ok(entries)
+}
+
+/// The message move tasks of a queue, oldest first.
+pub(super) fn move_tasks(connection: &Connection, queue: i64) -> Outcome<Vec<MoveTask>> {
+    let mut select =
+        connection.prepare_cached("SELECT task FROM move_task WHERE queue = ?1 ORDER BY place")?;
+    let mut rows = select.query([queue])?;
+    let mut tasks = Vec::new();
+    while let Some(row) = rows.next()? {
+        tasks.push(records::decode_move_task(row.get_ref(0)?.as_blob()?)?);
+    }
+    Ok(tasks)
 }
 
 const SELECT_SETTING: &str = "SELECT value FROM setting WHERE name = ?1";

@@ -170,6 +170,9 @@ fn remove_some(connection: &Connection) -> Result<bool, Failure> {
     };
     let (mut bodies, last) = youngest(connection, queue)?;
     let Some((available_at, sequence)) = last else {
+        if forget_sends(connection, queue)? {
+            return Ok(true);
+        }
         connection.prepare_cached("DELETE FROM leftover WHERE queue = ?1")?.execute([queue])?;
         return Ok(true);
     };
@@ -188,6 +191,16 @@ fn remove_some(connection: &Connection) -> Result<bool, Failure> {
         delete.execute([integer(first.0), integer(last.0)])?;
     }
     Ok(true)
+}
+
+/// Forgets some of the sends that a generation remembered. Tells whether there were any.
+fn forget_sends(connection: &Connection, queue: i64) -> Result<bool, Failure> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM remembered_send WHERE queue = ?1 AND (until, digest) IN
+         (SELECT until, digest FROM remembered_send WHERE queue = ?1
+          ORDER BY until DESC, digest DESC LIMIT ?2)",
+    )?;
+    Ok(delete.execute(params![queue, integer(STEP_MESSAGES)])? > 0)
 }
 
 /// The bodies of a generation's youngest messages, and the key of the last of them. What came last

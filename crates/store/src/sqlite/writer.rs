@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
 use formiga_engine::names::QueueId;
-use formiga_engine::queue::{BodyId, NotStored, Position, QueueRow, Receives, Record};
+use formiga_engine::queue::{
+    BodyId, MoveTask, MoveTaskStatus, NotStored, OutboxEntry, Position, QueueRow, Receives, Record,
+    RememberedSend, StoredMessage,
+};
 use formiga_engine::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 
@@ -57,12 +60,17 @@ impl Writer {
         self.connection.prepare_cached(sql)
     }
 
-    fn queue(&self, queue: QueueId, records: &[Record]) -> Result<(), Failure> {
+    fn queue(&self, queue: QueueId, records: &[Record], at: Timestamp) -> Result<(), Failure> {
         let id = integer(queue.0);
         let mut row = self.row(id)?;
+        let mut remembered = 0;
         for record in records {
             self.record(id, record)?;
             row.absorb(record)?;
+            remembered += u64::from(matches!(record, Record::Sent { remembered: Some(_), .. }));
+        }
+        if remembered > 0 {
+            self.forget_sends(id, at, remembered)?;
         }
         let mut replace = self.statement("INSERT OR REPLACE INTO queue VALUES (?1, ?2)")?;
         replace.execute(params![id, records::encode_row(&row)])?;
@@ -75,30 +83,103 @@ impl Writer {
         Ok(bytes.map(|bytes| records::decode_row(&bytes)).transpose()?.unwrap_or_default())
     }
 
-    fn record(&self, queue: i64, record: &Record) -> Outcome<()> {
+    fn record(&self, queue: i64, record: &Record) -> Result<(), Failure> {
         match record {
-            Record::Sent { message, content } => {
+            Record::Sent { message, content, remembered } => {
                 let content = records::encode_content(content);
                 let mut insert = self.statement("INSERT INTO content VALUES (?1, ?2)")?;
                 insert.execute(params![integer(message.body.0), content])?;
-                let mut insert = self.statement("INSERT INTO message VALUES (?1, ?2, ?3, ?4)")?;
-                let (available_at, sequence) = key(message.position);
-                insert.execute(params![
-                    queue,
-                    available_at,
-                    sequence,
-                    records::encode_message(message)
-                ])?;
-                Ok(())
+                self.message(queue, message)?;
+                if let Some(send) = remembered {
+                    self.remember_send(queue, send)?;
+                }
             }
             Record::Received { position, receives }
             | Record::VisibilityChanged { position, receives } => {
-                self.receives(queue, *position, receives)
+                self.receives(queue, *position, receives)?;
             }
             Record::Deleted { message } | Record::Expired { message } => {
-                self.remove(queue, message.position, message.body)
+                self.remove(queue, message.position)?;
+                self.remove_content(message.body)?;
             }
+            Record::Left(entry) => {
+                self.remove(queue, entry.message.position)?;
+                let mut insert = self.statement("INSERT INTO outbox VALUES (?1, ?2, ?3)")?;
+                let bytes = records::encode_outbox_entry(entry);
+                insert.execute(params![queue, integer(entry.number), bytes])?;
+            }
+            Record::HandedOver(entry) => self.remove_from_outbox(queue, entry)?,
+            Record::CameBack(entry) => {
+                self.remove_from_outbox(queue, entry)?;
+                self.message(queue, &entry.message)?;
+                if let Some(receives) = &entry.message.receives {
+                    self.receives(queue, entry.message.position, receives)?;
+                }
+            }
+            Record::Lost(entry) => {
+                self.remove_from_outbox(queue, entry)?;
+                self.remove_content(entry.message.body)?;
+            }
+            Record::Arrived { from, number, message } => {
+                self.message(queue, message)?;
+                let mut replace =
+                    self.statement("INSERT OR REPLACE INTO arrived VALUES (?1, ?2, ?3)")?;
+                replace.execute([queue, integer(from.0), integer(*number)])?;
+            }
+            Record::MoveTask(task) => self.move_task(queue, task)?,
         }
+        Ok(())
+    }
+
+    fn message(&self, queue: i64, message: &StoredMessage) -> Outcome<()> {
+        let mut insert = self.statement("INSERT INTO message VALUES (?1, ?2, ?3, ?4)")?;
+        let (available_at, sequence) = key(message.position);
+        let bytes = records::encode_message(message);
+        insert.execute(params![queue, available_at, sequence, bytes])?;
+        Ok(())
+    }
+
+    fn remember_send(&self, queue: i64, send: &RememberedSend) -> Outcome<()> {
+        let mut insert = self.statement("INSERT INTO remembered_send VALUES (?1, ?2, ?3, ?4)")?;
+        insert.execute(params![
+            queue,
+            integer(send.until.as_millis()),
+            send.digest.to_be_bytes(),
+            records::encode_remembered_send(send)
+        ])?;
+        Ok(())
+    }
+
+    /// Removes sends that count no longer, twice as many as came: so they cannot pile up, and no
+    /// append removes very many.
+    fn forget_sends(&self, queue: i64, now: Timestamp, came: u64) -> Outcome<()> {
+        let mut delete = self.statement(
+            "DELETE FROM remembered_send WHERE queue = ?1 AND (until, digest) IN
+             (SELECT until, digest FROM remembered_send
+              WHERE queue = ?1 AND until <= ?2 ORDER BY until, digest LIMIT ?3)",
+        )?;
+        delete.execute([queue, integer(now.as_millis()), integer(2 * came)])?;
+        Ok(())
+    }
+
+    fn remove_from_outbox(&self, queue: i64, entry: &OutboxEntry) -> Outcome<()> {
+        let mut delete = self.statement("DELETE FROM outbox WHERE queue = ?1 AND number = ?2")?;
+        delete.execute([queue, integer(entry.number)])?;
+        Ok(())
+    }
+
+    /// All tasks of a queue are written together: there are at most eleven.
+    fn move_task(&self, queue: i64, task: &MoveTask) -> Result<(), Failure> {
+        let mut tasks = super::reader::move_tasks(&self.connection, queue)?;
+        task.clone().keep(&mut tasks);
+        self.statement("DELETE FROM move_task WHERE queue = ?1")?.execute([queue])?;
+        let mut insert = self.statement("INSERT INTO move_task VALUES (?1, ?2, ?3, ?4)")?;
+        for (place, task) in tasks.iter().enumerate() {
+            let running = task.status == MoveTaskStatus::Running;
+            let bytes = records::encode_move_task(task);
+            insert.execute(params![queue, integer(place as u64), running, bytes])?;
+        }
+        Ok(())
     }
 
     fn receives(&self, queue: i64, position: Position, receives: &Receives) -> Outcome<()> {
@@ -110,17 +191,18 @@ impl Writer {
         Ok(())
     }
 
-    fn remove(&self, queue: i64, position: Position, body: BodyId) -> Outcome<()> {
+    fn remove(&self, queue: i64, position: Position) -> Outcome<()> {
         let (available_at, sequence) = key(position);
-        for table in ["message", "receive"] {
-            let sql = match table {
-                "message" => {
-                    "DELETE FROM message WHERE queue = ?1 AND available_at = ?2 AND sequence = ?3"
-                }
-                _ => "DELETE FROM receive WHERE queue = ?1 AND available_at = ?2 AND sequence = ?3",
-            };
+        for sql in [
+            "DELETE FROM message WHERE queue = ?1 AND available_at = ?2 AND sequence = ?3",
+            "DELETE FROM receive WHERE queue = ?1 AND available_at = ?2 AND sequence = ?3",
+        ] {
             self.statement(sql)?.execute([queue, available_at, sequence])?;
         }
+        Ok(())
+    }
+
+    fn remove_content(&self, body: BodyId) -> Outcome<()> {
         self.statement("DELETE FROM content WHERE body = ?1")?.execute([integer(body.0)])?;
         Ok(())
     }
@@ -133,11 +215,22 @@ impl Writer {
                 self.leave(*old)?;
                 let mut insert = self.statement("INSERT INTO queue VALUES (?1, ?2)")?;
                 insert.execute(params![integer(entry.generation.0), records::encode_row(&row)])?;
+                // What is on its way goes on.
+                for table in ["outbox", "arrived", "move_task"] {
+                    let sql = format!("UPDATE {table} SET queue = ?1 WHERE queue = ?2");
+                    let generations = [integer(entry.generation.0), integer(old.0)];
+                    self.statement(&sql)?.execute(generations)?;
+                }
                 self.entry(entry)
             }
             CatalogRecord::Deleted(entry) => {
                 let id = integer(entry.id.0);
+                self.remove_undelivered(entry)?;
                 self.statement("DELETE FROM catalog WHERE queue = ?1")?.execute([id])?;
+                for table in ["outbox", "arrived", "move_task"] {
+                    let sql = format!("DELETE FROM {table} WHERE queue = ?1");
+                    self.statement(&sql)?.execute([integer(entry.generation.0)])?;
+                }
                 self.leave(entry.generation)
             }
         }
@@ -152,6 +245,30 @@ impl Writer {
         let used = entry.id.0.max(entry.generation.0) + 1;
         if used > next {
             self.setting("next_queue", &used.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes the contents of what a queue that is deleted has on its way. What has arrived is the
+    /// target's.
+    fn remove_undelivered(&self, source: &CatalogEntry) -> Result<(), Failure> {
+        for entry in super::reader::outbox(&self.connection, integer(source.generation.0))? {
+            let mut select = self.statement("SELECT entry FROM catalog WHERE queue = ?1")?;
+            let target: Option<Vec<u8>> =
+                select.query_row([integer(entry.to.0)], |row| row.get(0)).optional()?;
+            let target = target.map(|bytes| records::decode_entry(&bytes)).transpose()?;
+            let arrived: Option<i64> = match target {
+                Some(target) => self
+                    .statement("SELECT number FROM arrived WHERE queue = ?1 AND source = ?2")?
+                    .query_row([integer(target.generation.0), integer(source.id.0)], |row| {
+                        row.get(0)
+                    })
+                    .optional()?,
+                None => None,
+            };
+            if arrived.is_none_or(|number| number < integer(entry.number)) {
+                self.remove_content(entry.message.body)?;
+            }
         }
         Ok(())
     }
@@ -192,7 +309,7 @@ impl Backend for Writer {
     fn apply(&mut self, append: &Append) -> Result<(), String> {
         self.latest = self.latest.max(append.at);
         let applied = match &append.change {
-            Change::Queue(queue, records) => self.queue(*queue, records),
+            Change::Queue(queue, records) => self.queue(*queue, records, append.at),
             Change::Catalog(record) => {
                 self.leaves_something = true;
                 self.catalog(record)
@@ -269,6 +386,8 @@ enum Failure {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Decode(#[from] crate::DecodeError),
+    #[error(transparent)]
+    Read(#[from] super::reader::Error),
     #[error(transparent)]
     NotStored(#[from] NotStored),
 }
