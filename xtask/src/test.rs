@@ -84,7 +84,7 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
 }
 
 /// What an SDK of the Query protocol can do, tested once more with such an SDK.
-const QUERY_TESTS: [&str; 11] = [
+const QUERY_TESTS: [&str; 14] = [
     "test_query.py",
     "test_queues.py",
     "test_messages.py",
@@ -92,6 +92,9 @@ const QUERY_TESTS: [&str; 11] = [
     "test_time.py",
     "test_namespaces.py",
     "test_attributes.py",
+    "test_dead_letter_sources.py",
+    "test_dead_letters.py",
+    "test_fifo.py",
     "test_fifo_attributes.py",
     "test_permissions.py",
     "test_purge.py",

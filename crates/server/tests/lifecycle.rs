@@ -403,6 +403,23 @@ async fn beyond_the_in_flight_limit_short_polls_are_refused_and_long_polls_wait_
 }
 
 #[tokio::test]
+async fn beyond_the_in_flight_limit_a_fifo_queue_answers_with_nothing_edge_138() {
+    let mut scene = Scene::configured(|config| config.in_flight_max = 3).await;
+    scene.url = scene.create_queue("q.fifo", json!({ "FifoQueue": "true" })).await;
+    for n in 0..5 {
+        let n = n.to_string();
+        let input = json!({ "MessageBody": n, "MessageGroupId": n, "MessageDeduplicationId": n });
+        scene.on_queue("SendMessage", input).await.ok();
+    }
+    let input = json!({ "MaxNumberOfMessages": 10, "VisibilityTimeout": 3600 });
+    let received = scene.receive_with(input).await;
+    assert_eq!(received.len(), 3, "as many as the limit allows");
+    assert_eq!(scene.on_queue("ReceiveMessage", json!({})).await.text(), "{}");
+    scene.delete(&received[0].handle).await.ok();
+    assert_eq!(scene.receive_bodies().await, ["3"]);
+}
+
+#[tokio::test]
 async fn long_polls_are_served_in_the_order_of_their_arrival() {
     for scene in both_stores().await {
         let polls = [scene.poll().await, scene.poll().await, scene.poll().await];

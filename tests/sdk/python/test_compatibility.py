@@ -87,7 +87,7 @@ def json_code(endpoint, action):
 def test_the_page_names_every_action_of_the_sdk():
     assert sorted(ACTIONS) == sorted(MODEL.operation_names)
     assert len(ACTIONS) == 23
-    assert set(ACTIONS.values()) == {'supported', 'not yet'}
+    assert set(ACTIONS.values()) <= {'supported', 'not yet'}
 
 
 @pytest.mark.parametrize('code', [json_code, query_code])
@@ -98,6 +98,7 @@ def test_the_page_tells_which_actions_there_are(server, action, code):
     found = code(server.endpoint, action)
     assert (found == 'InvalidAction') == unknown, found
     assert not isinstance(found, int), 'every answer is one of the protocol'
+    assert found not in ('InternalFailure', 'ServiceUnavailable'), 'it does not work'
 
 
 def test_the_page_names_every_attribute_of_the_sdk():

@@ -66,6 +66,7 @@ async fn create(
     if let Some(record) = record {
         append(directory, now, record.clone()).await?;
         catalog.absorb(now, &record);
+        directory.sources.change(None, Some(&entry));
         let mut queues = directory.queues.write().expect("no one panics with the lock");
         queues.insert(&entry);
     }
@@ -90,6 +91,7 @@ async fn change(
         queues.by_key.get(key).cloned()
     };
     let queue = queue.expect("the directory knows what the catalog knows");
+    let before = queue.entry();
     let changed = if let CatalogRecord::Deleted(_) = &record {
         delete(directory, now, &queue, record.clone()).await
     } else if concerns_messages {
@@ -104,6 +106,8 @@ async fn change(
     let published = is_change && Arc::ptr_eq(&queue.entry(), record.entry());
     if changed.is_ok() || published {
         catalog.absorb(now, &record);
+        let after = is_change.then(|| record.entry().as_ref());
+        directory.sources.change(Some(&before), after);
     }
     changed.map(Ok)
 }

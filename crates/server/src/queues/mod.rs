@@ -6,6 +6,7 @@ mod contents;
 mod courier;
 mod expiry;
 mod pending;
+mod sources;
 mod task;
 mod waiters;
 
@@ -32,6 +33,7 @@ use crate::body::MemoryShare;
 use crate::clock::Clock;
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
+use sources::Sources;
 use task::{Ask, QueueTask, Request};
 
 /// Why a queue could not answer. Nothing was acknowledged.
@@ -72,6 +74,8 @@ pub(crate) struct Directory {
     shared: Arc<Shared>,
     queues: RwLock<Queues>,
     handovers: courier::Handovers,
+    /// Kept by the catalog's task.
+    sources: Sources,
     catalog: mpsc::Sender<catalog::Request>,
     receipt_key: ReceiptKey,
 }
@@ -133,12 +137,15 @@ impl Directory {
         let (notes, noted) = mpsc::unbounded_channel();
         let catalog = Catalog::restore(acquired.catalog, acquired.next_queue)
             .with_recent_delete_check(parts.recent_delete_check);
+        let sources = Sources::default();
+        catalog.iter().for_each(|entry| sources.change(None, Some(entry)));
         let mut queues = Queues::default();
         catalog.iter().for_each(|entry| queues.insert(entry));
         let (requests, inbox) = mpsc::channel(1024);
         let directory = Arc::new_cyclic(|directory| Directory {
             queues: RwLock::new(queues),
             handovers: courier::Handovers::default(),
+            sources,
             catalog: requests,
             receipt_key: parts.receipt_key,
             shared: Arc::new(Shared {
@@ -234,32 +241,15 @@ impl Directory {
             .collect()
     }
 
-    /// The queues that have `target` as their dead-letter queue, by name, after the name `after`,
-    /// at most `limit`. All queues of the account and region are looked at: some milliseconds for
-    /// 100,000 of them.
-    pub(crate) fn dead_letter_sources(
+    /// The queues that have `target` as their dead-letter queue in their order, after the queue
+    /// `after`, at most `limit`.
+    pub(crate) fn list_sources(
         &self,
         target: &QueueKey,
-        after: Option<&str>,
+        after: Option<&QueueKey>,
         limit: usize,
     ) -> Vec<QueueKey> {
-        let queues = self.queues.read().expect("no one panics with the lock");
-        let name = first_name_from(after.unwrap_or_default());
-        let first = QueueKey { name, ..target.clone() };
-        let is_source = |queue: &Queue| {
-            let entry = queue.entry();
-            let policy = entry.attributes.redrive_policy.as_ref();
-            policy.is_some_and(|policy| policy.target == *target)
-        };
-        queues
-            .by_key
-            .range(first..)
-            .take_while(|(key, _)| key.account == target.account && key.region == target.region)
-            .filter(|(key, _)| after.is_none_or(|after| key.name.as_str() > after))
-            .filter(|(_, queue)| !queue.deleted.load(Ordering::Acquire) && is_source(queue))
-            .map(|(key, _)| key.clone())
-            .take(limit)
-            .collect()
+        self.sources.list(target, after, limit)
     }
 
     /// An id for a new message's content, never given out before.

@@ -12,10 +12,12 @@ mod delete_message_batch;
 mod delete_queue;
 mod get_queue_attributes;
 mod get_queue_url;
+mod list_dead_letter_source_queues;
 mod list_message_move_tasks;
 mod list_queue_tags;
 mod list_queues;
 mod message_move_task;
+mod pages;
 mod purge_queue;
 mod receive_message;
 mod remove_permission;
@@ -73,6 +75,12 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
                 .await
         }
         "GetQueueUrl" => run(call, async |input| get_queue_url::get_queue_url(ctx, input)).await,
+        "ListDeadLetterSourceQueues" => {
+            run(call, async |input| {
+                list_dead_letter_source_queues::list_dead_letter_source_queues(ctx, &input)
+            })
+            .await
+        }
         "ListMessageMoveTasks" => {
             run(call, async |input| {
                 list_message_move_tasks::list_message_move_tasks(ctx, input).await

@@ -22,7 +22,7 @@ pub(crate) async fn start_message_move_task(
 ) -> Result<StartMessageMoveTaskOutput, ApiError> {
     let source = parse_source(ctx, input.source_arn.as_deref())?;
     let key = source.entry().key.clone();
-    if ctx.queues.dead_letter_sources(&key, None, 1).is_empty() {
+    if ctx.queues.list_sources(&key, None, 1).is_empty() {
         return Err(refused("Source queue must be configured as a Dead Letter Queue."));
     }
     let destination = input.destination_arn.filter(|arn| !arn.is_empty());
