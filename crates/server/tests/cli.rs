@@ -44,6 +44,16 @@ fn settings_are_given_in_human_units() {
 }
 
 #[test]
+fn a_name_that_ends_in_fifo_makes_a_fifo_queue() {
+    let cli = Cli::start();
+    let create = ["create", "orders.fifo", "--attribute", "ContentBasedDeduplication=true"];
+    assert_eq!(cli.ok(&create), format!("{}\n", cli.url("orders.fifo")));
+    let attributes = &cli.document(&["attributes", "orders.fifo"])["Attributes"];
+    assert_eq!(attributes["FifoQueue"], "true");
+    assert_eq!(attributes["ContentBasedDeduplication"], "true");
+}
+
+#[test]
 fn limits_are_left_to_the_server() {
     let cli = Cli::start();
     let error = cli.queue(&["create", "q", "--visibility-timeout", "13h"]).error(1);
