@@ -576,9 +576,8 @@ fn handle((position, receive_count): (Position, u32)) -> ReceiptHandle {
 fn a_fifo_queue_its_restored_twin_and_the_model_answer_alike() {
     let tally = RefCell::new(BTreeMap::new());
     let steps = RefCell::new((0usize, 0usize));
-    let cases = std::env::var("FORMIGA_PROPERTY_CASES").ok().and_then(|n| n.parse().ok());
-    let config =
-        Config { cases: cases.unwrap_or(1000), failure_persistence: None, ..Config::default() };
+    let cases = scene::property_cases();
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let histories = (settings(), prop::collection::vec(step(), 100..400));
     let outcome = TestRunner::new(config).run(&histories, |(settings, history)| {
         let (histories, total) = *steps.borrow();
