@@ -118,8 +118,11 @@ struct Model {
     /// Sends by their id, within their scope: until when they count, and what was answered.
     sends: BTreeMap<(Option<u8>, u8), (Timestamp, SentMessage)>,
     /// What attempts received, and when first.
-    attempts: BTreeMap<u8, (Timestamp, Vec<(Position, u32, Timestamp)>)>,
+    attempts: BTreeMap<u8, (Timestamp, Attempted)>,
 }
+
+/// Positions, receive counts, and the ends of the visibility timeouts.
+type Attempted = Vec<(Position, u32, Timestamp)>;
 
 impl Model {
     fn is_expired(&self, now: Timestamp, message: &ModelMessage) -> bool {
@@ -534,10 +537,10 @@ impl<'a> Run<'a> {
             assert_eq!(outcome, expected);
             match expected {
                 Err(VisibilityRefusal::MessageDoesNotExist) => {
-                    self.count("visibility: not in flight")
+                    self.count("visibility: not in flight");
                 }
                 Err(VisibilityRefusal::BeyondTotalMax) => {
-                    self.count("visibility: beyond the total")
+                    self.count("visibility: beyond the total");
                 }
                 Ok(()) => {}
             }

@@ -27,7 +27,7 @@ use scene::{NaiveStore, START, Scene, millis, secs};
 const SOURCE: usize = 0;
 const FAILED: usize = 1;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Send(u8),
     Receive {

@@ -14,7 +14,7 @@ mod faults {
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use faults::client::Client;
+use faults::client::{Client, Kind};
 use faults::ledger::{Ledger, Moment};
 use faults::rng::{Rng, seed, setting};
 use faults::server::Server;
@@ -27,27 +27,41 @@ const LONG_PERCENT: usize = 5;
 const ACKNOWLEDGED_MIN: usize = 100;
 
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn what_was_acknowledged_survives_kill_9_edge_228() {
+    survive(Kind::Standard);
+}
+
+/// Order and deduplication, too.
+#[test]
+fn what_a_fifo_queue_acknowledged_survives_kill_9() {
+    survive(Kind::Fifo);
+}
+
+/// Dead letters move to and fro meanwhile.
+fn survive(kind: Kind) {
     let seed = seed();
     println!("FORMIGA_TEST_SEED={seed}");
     let kills = setting("FORMIGA_CRASH_KILLS").unwrap_or(20) as usize;
     let dir = tempfile::tempdir().expect("a directory can be made");
     let ledger = Ledger::new(counter());
-    let totals = crash(dir.path(), &ledger, &mut Rng::seeded(seed), kills);
+    let totals = crash(dir.path(), kind, &ledger, &mut Rng::seeded(seed), kills);
 
     let server = start(dir.path());
-    let mut client = Client::connect(server.address()).expect("the server listens");
-    let left = drain(&mut client).expect("the queue is drained");
-    let verdict = ledger.judge(Moment::MAX, &left);
+    let mut client = Client::connect(server.address(), kind).expect("the server listens");
+    let drained = drain(&mut client, kind).expect("the queues are drained");
+    let left = drained.bodies;
+    let mut verdict = ledger.judge(Moment::MAX, &left);
+    verdict.broken.extend(drained.disordered);
     println!(
         "{} kills, {} acknowledged requests, {} requests in flight at a kill; {} acknowledged \
-         sends, {} acknowledged deletes, {} messages left",
+         sends, {} acknowledged deletes, {} messages left, {} of them dead letters",
         totals.kills,
         totals.acknowledged,
         totals.in_flight,
         verdict.sends,
         verdict.deletes,
-        left.len()
+        left.len(),
+        drained.dead_letters,
     );
     if !verdict.is_kept() {
         panic!("{verdict}; kept for a look: {}", dir.keep().display());
@@ -66,18 +80,18 @@ struct Totals {
 
 /// Kills the server `kills` times. One that came between two requests is repeated, but not
 /// without end.
-fn crash(dir: &Path, ledger: &Ledger, rng: &mut Rng, kills: usize) -> Totals {
+fn crash(dir: &Path, kind: Kind, ledger: &Ledger, rng: &mut Rng, kills: usize) -> Totals {
     let mut totals = Totals::default();
-    let worker = |n| Worker::new(format!("w{n}"), rng.number(), LONG_PERCENT, ledger);
+    let worker = |n| Worker::new(format!("w{n}"), kind, rng.number(), LONG_PERCENT, ledger);
     let mut workers: Vec<Worker<'_>> = (0..CONNECTIONS).map(worker).collect();
     for attempt in 0..2 * kills {
         if totals.kills == kills {
             break;
         }
         let server = start(dir);
-        let mut client = Client::connect(server.address()).expect("the server listens");
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
         if attempt == 0 {
-            client.create_queue().expect("the queue is created");
+            client.create_queues().expect("the queues are created");
         }
         client.find_queue().expect("the queue is there");
         let killed = load_and_kill(&mut workers, server, ACKNOWLEDGED_MIN + rng.below(300));

@@ -25,7 +25,7 @@ use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use faults::client::{Client, Failure};
+use faults::client::{Client, Failure, Kind};
 use faults::cut::{Disk, Mode, Tally, Tree, write};
 use faults::ledger::{Ledger, Moment, Verdict};
 use faults::log::{Entry, Operation, parse};
@@ -54,7 +54,17 @@ const DATA_DIR: &str = "var/formiga";
 #[test]
 fn what_was_acknowledged_survives_a_power_cut() {
     let cuts = setting("FORMIGA_POWER_CUTS").unwrap_or(50) as usize;
-    let totals = cut_the_power("fsync", RUNS, cuts.div_ceil(RUNS));
+    survive(Kind::Standard, RUNS, cuts.div_ceil(RUNS));
+}
+
+#[test]
+fn what_a_fifo_queue_acknowledged_survives_a_power_cut() {
+    let cuts = setting("FORMIGA_POWER_CUTS").unwrap_or(50) as usize;
+    survive(Kind::Fifo, 2, cuts.div_ceil(RUNS));
+}
+
+fn survive(kind: Kind, runs: usize, cuts: usize) {
+    let totals = cut_the_power(kind, "fsync", runs, cuts);
     assert!(totals.sends > 0 && totals.deletes > 0, "nothing was acknowledged before a cut");
     assert!(totals.tally.unsynced_writes > 0, "everything was synced at every cut");
     if !totals.failed.is_empty() {
@@ -66,7 +76,7 @@ fn what_was_acknowledged_survives_a_power_cut() {
 /// The proof that the test above would see a server that acknowledges too early.
 #[test]
 fn without_the_fsync_a_power_cut_loses_acknowledged_sends() {
-    let totals = cut_the_power("os", 1, 4);
+    let totals = cut_the_power(Kind::Standard, "os", 1, 4);
     assert!(totals.lost_writes > 0, "no acknowledged send was lost");
 }
 
@@ -87,13 +97,13 @@ struct Totals {
     dirs: Vec<TempDir>,
 }
 
-fn cut_the_power(durability: &str, runs: usize, cuts: usize) -> Totals {
+fn cut_the_power(kind: Kind, durability: &str, runs: usize, cuts: usize) -> Totals {
     let seed = seed();
     println!("FORMIGA_TEST_SEED={seed}");
     let (mut totals, mut rng) = (Totals::default(), Rng::seeded(seed));
     for run in 0..runs {
         let bodies = if run % 2 == 0 { Bodies::Short } else { Bodies::Long };
-        let run = Run::record(run, durability, bodies, &mut rng);
+        let run = Run::record(run, kind, durability, bodies, &mut rng);
         let entries = parse(&run.log);
         assert_the_log_is_whole(&entries, &run.dir.path().join("disk"));
         for number in 0..cuts {
@@ -135,6 +145,7 @@ impl Totals {
 /// One life of a server, from an empty disk to its kill.
 struct Run {
     number: usize,
+    kind: Kind,
     dir: TempDir,
     log: Vec<u8>,
     ledger: Ledger,
@@ -151,7 +162,7 @@ struct Cut {
 
 impl Run {
     /// A moment is the length of the log: what happened before it is in the log by then.
-    fn record(number: usize, durability: &str, bodies: Bodies, rng: &mut Rng) -> Run {
+    fn record(number: usize, kind: Kind, durability: &str, bodies: Bodies, rng: &mut Rng) -> Run {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let disk = dir.path().join("disk");
         fs::create_dir(&disk).expect("a directory can be made");
@@ -165,19 +176,19 @@ impl Run {
             shim.load_into(command, sync_micros);
         });
         let server = server.unwrap_or_else(|error| panic!("{error}"));
-        let mut client = Client::connect(server.address()).expect("the server listens");
-        client.create_queue().expect("the queue is created");
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
+        client.create_queues().expect("the queues are created");
         let queue_created = ledger.now();
 
         if bodies == Bodies::Long {
-            send_until_checkpointed(&mut client, &ledger, shim.log());
+            send_until_checkpointed(&mut client, kind, &ledger, shim.log());
         }
         let long = if bodies == Bodies::Long { 40 } else { 2 };
-        let worker = |n| Worker::new(format!("r{number}w{n}"), rng.number(), long, &ledger);
+        let worker = |n| Worker::new(format!("r{number}w{n}"), kind, rng.number(), long, &ledger);
         let mut workers: Vec<Worker<'_>> = (0..CONNECTIONS).map(worker).collect();
         let killed = load_and_kill(&mut workers, server, 200 + rng.below(400));
         let log = fs::read(shim.log()).expect("the shim wrote its log");
-        Run { number, dir, log, ledger, queue_created, killed }
+        Run { number, kind, dir, log, ledger, queue_created, killed }
     }
 
     /// Cuts the power once and judges what the server serves afterwards.
@@ -226,26 +237,33 @@ impl Run {
     ) -> Result<Vec<String>, String> {
         let told = |failure: Failure| failure.to_string();
         let server = Server::start(&disk.join(DATA_DIR), &self.dir.path().join("stderr"), |_| {})?;
-        let mut client = Client::connect(server.address()).map_err(told)?;
+        let mut client = Client::connect(server.address(), self.kind).map_err(told)?;
         if let Err(failure) = client.find_queue() {
             if self.queue_created <= end {
                 broken.push(format!("the queue is gone: {failure}"));
             }
-            client.create_queue().map_err(told)?;
+            client.create_queues().map_err(told)?;
         }
-        drain(&mut client).map_err(told)
+        let drained = drain(&mut client, self.kind).map_err(told)?;
+        broken.extend(drained.disordered);
+        Ok(drained.bodies)
     }
 }
 
 /// Sends long messages one by one until a checkpoint of the whole WAL was synced. It takes one
 /// that no commit disturbs, so each message waits until the server is at rest.
-fn send_until_checkpointed(client: &mut Client, ledger: &Ledger, log: &Path) {
+fn send_until_checkpointed(client: &mut Client, kind: Kind, ledger: &Ledger, log: &Path) {
     let filler = "x".repeat(900_000);
     let before = database_syncs(log);
     for number in 0..64 {
         let body = format!("filler-{number} {filler}");
         ledger.send_requested(&body);
-        let sent = client.call("AmazonSQS.SendMessage", &json!({ "MessageBody": body }));
+        let mut input = json!({ "MessageBody": body });
+        if kind == Kind::Fifo {
+            input["MessageGroupId"] = json!("filler");
+            input["MessageDeduplicationId"] = json!(number.to_string());
+        }
+        let sent = client.call("AmazonSQS.SendMessage", &input);
         sent.unwrap_or_else(|failure| panic!("the message is sent: {failure}"));
         ledger.send_acknowledged(&body);
         wait_until_at_rest(client, ledger);

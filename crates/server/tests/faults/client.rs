@@ -10,6 +10,34 @@ use serde_json::{Value, json};
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     address: SocketAddr,
+    kind: Kind,
+}
+
+/// What kind of queues a test is about: a queue, and its dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Standard,
+    Fifo,
+}
+
+impl Kind {
+    pub(crate) fn queue(self) -> &'static str {
+        match self {
+            Kind::Standard => "promises",
+            Kind::Fifo => "promises.fifo",
+        }
+    }
+
+    pub(crate) fn dead_letter_queue(self) -> &'static str {
+        match self {
+            Kind::Standard => "failed",
+            Kind::Fifo => "failed.fifo",
+        }
+    }
+
+    pub(crate) fn dead_letter_queue_arn(self) -> String {
+        format!("arn:aws:sqs:us-east-1:000000000000:{}", self.dead_letter_queue())
+    }
 }
 
 /// Why a request was not acknowledged.
@@ -21,29 +49,63 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
-/// The queue of all fault tests.
-const QUEUE: &str = "promises";
+/// The visibility timeout of the queues, in seconds: longer than any test takes, so that a handle
+/// stays good until its holder gives it up.
+pub(crate) const VISIBILITY_TIMEOUT: usize = 3600;
+
+/// How often a message is received before it is a dead letter.
+const MAX_RECEIVE_COUNT: usize = 2;
 
 /// How long an answer may take on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 impl Client {
-    pub(crate) fn connect(address: SocketAddr) -> Result<Client, Failure> {
+    pub(crate) fn connect(address: SocketAddr, kind: Kind) -> Result<Client, Failure> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
-        Ok(Client { stream: BufReader::new(stream), address })
+        Ok(Client { stream: BufReader::new(stream), address, kind })
     }
 
-    pub(crate) fn create_queue(&mut self) -> Result<(), Failure> {
-        self.call("AmazonSQS.CreateQueue", &json!({ "QueueName": QUEUE })).map(drop)
+    /// Creates the queue and, before it, its dead-letter queue.
+    pub(crate) fn create_queues(&mut self) -> Result<(), Failure> {
+        let kind = self.kind;
+        let mut attributes = json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT.to_string() });
+        if kind == Kind::Fifo {
+            attributes["FifoQueue"] = json!("true");
+        }
+        let input = json!({ "QueueName": kind.dead_letter_queue(), "Attributes": attributes });
+        self.call("AmazonSQS.CreateQueue", &input)?;
+        let policy = json!({
+            "deadLetterTargetArn": kind.dead_letter_queue_arn(),
+            "maxReceiveCount": MAX_RECEIVE_COUNT,
+        });
+        attributes["RedrivePolicy"] = json!(policy.to_string());
+        let input = json!({ "QueueName": kind.queue(), "Attributes": attributes });
+        self.call("AmazonSQS.CreateQueue", &input).map(drop)
     }
 
     pub(crate) fn find_queue(&mut self) -> Result<(), Failure> {
-        self.call("AmazonSQS.GetQueueUrl", &json!({ "QueueName": QUEUE })).map(drop)
+        let input = json!({ "QueueName": self.kind.queue() });
+        self.call("AmazonSQS.GetQueueUrl", &input).map(drop)
     }
 
-    /// One request about the queue, and its answer.
+    /// How many messages there are in both queues, in any state.
+    pub(crate) fn count(&mut self) -> Result<u64, Failure> {
+        let mut count = 0;
+        for queue in [self.kind.queue(), self.kind.dead_letter_queue()] {
+            let input = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
+            let output = self.call("AmazonSQS.GetQueueAttributes", &input)?;
+            let number = |state: &str| {
+                let value = &output["Attributes"][format!("ApproximateNumberOfMessages{state}")];
+                value.as_str().and_then(|text| text.parse::<u64>().ok()).expect("a counter")
+            };
+            count += number("") + number("NotVisible") + number("Delayed");
+        }
+        Ok(count)
+    }
+
+    /// One request about the queue, or the one whose name is the input's `QueueUrl`, and its answer.
     pub(crate) fn call(&mut self, target: &str, input: &Value) -> Result<Value, Failure> {
         self.request(target, input)?;
         self.answer()
@@ -53,7 +115,8 @@ impl Client {
     pub(crate) fn request(&mut self, target: &str, input: &Value) -> Result<(), Failure> {
         let mut input = input.clone();
         let address = self.address;
-        input["QueueUrl"] = json!(format!("http://{address}/000000000000/{QUEUE}"));
+        let queue = input["QueueUrl"].as_str().unwrap_or(self.kind.queue());
+        input["QueueUrl"] = json!(format!("http://{address}/000000000000/{queue}"));
         let body = input.to_string();
         let head = format!(
             "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: {target}\r\n\

@@ -86,10 +86,6 @@ impl Ledger {
         });
     }
 
-    pub(crate) fn is_delete_requested(&self, body: &str) -> bool {
-        self.entries()[body].delete_requested.is_some()
-    }
-
     /// Notes a message that was received by a request made at `requested`.
     pub(crate) fn received(&self, body: &str, requested: Moment) {
         let mut entries = self.entries();

@@ -1,5 +1,6 @@
 //! A client that sends, receives and deletes, and writes down what was acknowledged.
 
+use std::collections::HashMap;
 use std::iter;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Failure, messages};
+use super::client::{Client, Failure, Kind, VISIBILITY_TIMEOUT, messages};
 use super::ledger::Ledger;
 use super::rng::Rng;
 use super::server::Server;
@@ -90,24 +91,38 @@ pub(crate) struct Worker<'a> {
     rng: Rng,
     /// Of 100 bodies, so many may be long.
     long_percent: usize,
+    kind: Kind,
     ledger: &'a Ledger,
     sent: usize,
-    /// Receipt handle and body of messages received and not yet deleted. They stay good when
-    /// the server starts again.
-    held: Vec<(String, String)>,
+    /// Messages received and not yet deleted. Their handles stay good when the server starts
+    /// again.
+    held: Vec<Held>,
+    /// The input of a send to a FIFO queue that was not answered: it is repeated.
+    unanswered: Option<(Value, String)>,
 }
 
-/// The longest visibility timeout that a worker asks for, in seconds; the queue's own is shorter.
-const VISIBILITY_TIMEOUT_MAX: usize = 60;
+struct Held {
+    queue: &'static str,
+    handle: String,
+    body: String,
+}
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(name: String, seed: u64, long_percent: usize, ledger: &'a Ledger) -> Self {
-        Worker { name, rng: Rng::seeded(seed), long_percent, ledger, sent: 0, held: Vec::new() }
+    pub(crate) fn new(
+        name: String,
+        kind: Kind,
+        seed: u64,
+        long_percent: usize,
+        ledger: &'a Ledger,
+    ) -> Self {
+        let (sent, held, unanswered) = (0, Vec::new(), None);
+        let rng = Rng::seeded(seed);
+        Worker { name, rng, long_percent, kind, ledger, sent, held, unanswered }
     }
 
     /// Makes requests until one fails: with the server's death, or with an error of its own.
     fn run(&mut self, address: SocketAddr, load: &Load<'_>) -> Failure {
-        let failure = match Client::connect(address) {
+        let failure = match Client::connect(address, self.kind) {
             Ok(client) => Requests { worker: self, client, load }.run(),
             Err(failure) => failure,
         };
@@ -138,10 +153,12 @@ impl Requests<'_, '_> {
         loop {
             let held = !self.worker.held.is_empty();
             let result = match self.worker.rng.below(100) {
-                0..10 if held => self.delete(),
-                10..20 if held => self.delete_batch(),
-                20..25 if held => self.change_visibility(),
-                25..50 => self.receive(),
+                _ if self.worker.unanswered.is_some() => self.send_again(),
+                0..8 if held => self.delete(),
+                8..15 if held => self.delete_batch(),
+                15..23 if held => self.change_visibility(),
+                23..26 => self.move_messages(),
+                26..50 => self.receive(),
                 50..60 => self.send_batch(),
                 _ => self.send(),
             };
@@ -166,101 +183,205 @@ impl Requests<'_, '_> {
     fn send(&mut self) -> Result<(), Failure> {
         let body = self.worker.body();
         self.worker.ledger.send_requested(&body);
-        self.call("SendMessage", &json!({ "MessageBody": body }))?;
+        let input = self.message(&body);
+        if self.worker.kind == Kind::Fifo {
+            self.worker.unanswered = Some((input, body));
+            return self.send_again();
+        }
+        self.call("SendMessage", &input)?;
         self.worker.ledger.send_acknowledged(&body);
         Ok(())
+    }
+
+    /// A send to a FIFO queue may be repeated without harm.
+    fn send_again(&mut self) -> Result<(), Failure> {
+        let Some((input, body)) = self.worker.unanswered.clone() else { return Ok(()) };
+        self.call("SendMessage", &input)?;
+        self.worker.ledger.send_acknowledged(&body);
+        self.worker.unanswered = None;
+        Ok(())
+    }
+
+    /// What sends a body. In a FIFO queue the worker has some groups of its own.
+    fn message(&mut self, body: &str) -> Value {
+        let mut message = json!({ "MessageBody": body });
+        if self.worker.kind == Kind::Fifo {
+            let group = self.worker.rng.below(3);
+            message["MessageGroupId"] = json!(format!("{}-g{group}", self.worker.name));
+            let name = body.split(' ').next().unwrap_or_default();
+            message["MessageDeduplicationId"] = json!(name);
+        }
+        message
     }
 
     fn send_batch(&mut self) -> Result<(), Failure> {
         let count = 1 + self.worker.rng.below(10);
         let bodies: Vec<String> = (0..count).map(|_| self.worker.body()).collect();
         bodies.iter().for_each(|body| self.worker.ledger.send_requested(body));
-        let entry =
-            |(id, body): (usize, &String)| json!({ "Id": id.to_string(), "MessageBody": body });
-        let entries: Vec<Value> = bodies.iter().enumerate().map(entry).collect();
+        let mut entries: Vec<Value> = bodies.iter().map(|body| self.message(body)).collect();
+        for (id, entry) in entries.iter_mut().enumerate() {
+            entry["Id"] = json!(id.to_string());
+        }
         let output = self.call("SendMessageBatch", &json!({ "Entries": entries }))?;
         all_succeeded(&output, count)?;
         bodies.iter().for_each(|body| self.worker.ledger.send_acknowledged(body));
         Ok(())
     }
 
+    /// Receives from one of the queues. With a visibility timeout of 0 the messages come again at
+    /// once, until they are dead letters.
     fn receive(&mut self) -> Result<(), Failure> {
         let requested = self.worker.ledger.now();
         let count = 1 + self.worker.rng.below(10);
-        let output = self.call("ReceiveMessage", &json!({ "MaxNumberOfMessages": count }))?;
+        let kind = self.worker.kind;
+        let dead = self.worker.rng.chance(20);
+        let queue = if dead { kind.dead_letter_queue() } else { kind.queue() };
+        let holds = self.worker.rng.chance(70);
+        let timeout = if holds { VISIBILITY_TIMEOUT } else { 0 };
+        let input = json!({
+            "QueueUrl": queue,
+            "MaxNumberOfMessages": count,
+            "VisibilityTimeout": timeout,
+        });
+        let output = self.call("ReceiveMessage", &input)?;
         for (handle, body) in messages(&output) {
             self.worker.ledger.received(&body, requested);
-            self.worker.held.push((handle, body));
+            if holds {
+                self.worker.held.push(Held { queue, handle, body });
+            }
         }
         Ok(())
     }
 
+    /// Brings dead letters back. A task may be running already.
+    fn move_messages(&mut self) -> Result<(), Failure> {
+        let input = json!({ "SourceArn": self.worker.kind.dead_letter_queue_arn() });
+        match self.call("StartMessageMoveTask", &input) {
+            Err(Failure::Refused(why)) if why.contains("already a task running") => Ok(()),
+            started => started.map(drop),
+        }
+    }
+
     fn delete(&mut self) -> Result<(), Failure> {
-        let (handle, body) = self.take();
+        let Held { queue, handle, body } = self.take();
         self.worker.ledger.delete_requested(&body);
-        self.call("DeleteMessage", &json!({ "ReceiptHandle": handle }))?;
+        self.call("DeleteMessage", &json!({ "QueueUrl": queue, "ReceiptHandle": handle }))?;
         self.worker.ledger.delete_acknowledged(&body);
         Ok(())
     }
 
     fn delete_batch(&mut self) -> Result<(), Failure> {
         let count = 1 + self.worker.rng.below(self.worker.held.len().min(10));
-        let taken: Vec<(String, String)> = (0..count).map(|_| self.take()).collect();
-        taken.iter().for_each(|(_, body)| self.worker.ledger.delete_requested(body));
-        let output = self.call("DeleteMessageBatch", &delete_entries(&taken))?;
-        all_succeeded(&output, count)?;
-        taken.iter().for_each(|(_, body)| self.worker.ledger.delete_acknowledged(body));
+        let taken: Vec<Held> = (0..count).map(|_| self.take()).collect();
+        let queue = taken[0].queue;
+        let (taken, others): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|held| held.queue == queue);
+        self.worker.held.extend(others);
+        let bodies: Vec<&String> = taken.iter().map(|held| &held.body).collect();
+        bodies.iter().for_each(|body| self.worker.ledger.delete_requested(body));
+        let handles = taken.iter().map(|held| held.handle.as_str());
+        let output = self.call("DeleteMessageBatch", &delete_entries(queue, handles))?;
+        all_succeeded(&output, taken.len())?;
+        bodies.iter().for_each(|body| self.worker.ledger.delete_acknowledged(body));
         Ok(())
     }
 
-    /// Holds a message for longer or gives it back. Somebody else may have received and deleted
-    /// it when this worker was slow; then there is nothing to change.
+    /// Holds a message for longer or gives it back.
     fn change_visibility(&mut self) -> Result<(), Failure> {
-        let (handle, body) = self.take();
-        let timeout = self.worker.rng.pick(&[0, 30, VISIBILITY_TIMEOUT_MAX]);
-        let input = json!({ "ReceiptHandle": handle, "VisibilityTimeout": timeout });
-        match self.call("ChangeMessageVisibility", &input) {
-            Err(Failure::Refused(_)) if self.worker.ledger.is_delete_requested(&body) => {}
-            Err(failure) => return Err(failure),
-            Ok(_) if timeout == 0 => {}
-            Ok(_) => self.worker.held.push((handle, body)),
+        let held = self.take();
+        let timeout = self.worker.rng.pick(&[0, VISIBILITY_TIMEOUT]);
+        let input = json!({
+            "QueueUrl": held.queue,
+            "ReceiptHandle": held.handle,
+            "VisibilityTimeout": timeout,
+        });
+        self.call("ChangeMessageVisibility", &input)?;
+        if timeout > 0 {
+            self.worker.held.push(held);
         }
         Ok(())
     }
 
-    fn take(&mut self) -> (String, String) {
+    fn take(&mut self) -> Held {
         let held = &mut self.worker.held;
         held.swap_remove(self.worker.rng.below(held.len()))
     }
 }
 
-/// Receives and deletes everything there is, passing every visibility timeout, until nothing
-/// comes any more. A message that comes back after its delete is in the list twice.
-pub(crate) fn drain(client: &mut Client) -> Result<Vec<String>, Failure> {
-    let mut bodies = Vec::new();
-    loop {
-        let before = bodies.len();
-        client.call("Formiga.AdvanceClock", &json!({ "Seconds": VISIBILITY_TIMEOUT_MAX + 1 }))?;
-        loop {
-            let output =
-                client.call("AmazonSQS.ReceiveMessage", &json!({ "MaxNumberOfMessages": 10 }))?;
-            let received = messages(&output);
-            if received.is_empty() {
-                break;
+/// Everything that was in the queues.
+#[derive(Default)]
+pub(crate) struct Drained {
+    /// A message that comes back after its delete is in the list twice.
+    pub(crate) bodies: Vec<String>,
+    /// How many of them were dead letters.
+    pub(crate) dead_letters: usize,
+    /// Messages of a FIFO queue that came in another order than they were sent.
+    pub(crate) disordered: Vec<String>,
+}
+
+/// Receives and deletes everything there is, passing every visibility timeout, until nothing is
+/// left, on the way between the queues neither.
+pub(crate) fn drain(client: &mut Client, kind: Kind) -> Result<Drained, Failure> {
+    let mut drained = Drained::default();
+    let mut latest: HashMap<String, usize> = HashMap::new();
+    while client.count()? > 0 {
+        let seconds = VISIBILITY_TIMEOUT + 1;
+        client.call("Formiga.AdvanceClock", &json!({ "Seconds": seconds }))?;
+        for queue in [kind.queue(), kind.dead_letter_queue()] {
+            loop {
+                let input = json!({
+                    "QueueUrl": queue,
+                    "MaxNumberOfMessages": 10,
+                    "AttributeNames": ["All"],
+                });
+                let output = client.call("AmazonSQS.ReceiveMessage", &input)?;
+                let received = messages(&output);
+                if received.is_empty() {
+                    break;
+                }
+                if queue == kind.queue() {
+                    check_order(&output, &mut latest, &mut drained.disordered);
+                } else {
+                    drained.dead_letters += received.len();
+                }
+                let handles = received.iter().map(|(handle, _)| handle.as_str());
+                let input = delete_entries(queue, handles);
+                let output = client.call("AmazonSQS.DeleteMessageBatch", &input)?;
+                all_succeeded(&output, received.len())?;
+                drained.bodies.extend(received.into_iter().map(|(_, body)| body));
             }
-            let output = client.call("AmazonSQS.DeleteMessageBatch", &delete_entries(&received))?;
-            all_succeeded(&output, received.len())?;
-            bodies.extend(received.into_iter().map(|(_, body)| body));
         }
-        if bodies.len() == before {
-            return Ok(bodies);
+    }
+    Ok(drained)
+}
+
+/// Within a group the numbers of a worker's messages rise. What was moved, and so has its message
+/// id for a deduplication id, comes behind.
+fn check_order(output: &Value, latest: &mut HashMap<String, usize>, disordered: &mut Vec<String>) {
+    for message in output["Messages"].as_array().into_iter().flatten() {
+        let attribute = |name: &str| message["Attributes"][name].as_str().map(str::to_owned);
+        let (Some(group), Some(id)) =
+            (attribute("MessageGroupId"), attribute("MessageDeduplicationId"))
+        else {
+            continue;
+        };
+        let Some((worker, number)) = id.split_once('-') else { continue };
+        if !group.starts_with(&format!("{worker}-g")) {
+            continue; // A message id.
+        }
+        let number: usize = number.parse().expect("bodies are numbered");
+        let before = latest.insert(group, number);
+        if before.is_some_and(|before| before > number) {
+            disordered.push(id);
         }
     }
 }
 
-fn delete_entries(messages: &[(String, String)]) -> Value {
-    let entry = |(id, (handle, _)): (usize, &(String, String))| json!({ "Id": id.to_string(), "ReceiptHandle": handle });
-    json!({ "Entries": messages.iter().enumerate().map(entry).collect::<Vec<Value>>() })
+fn delete_entries<'a>(queue: &str, handles: impl Iterator<Item = &'a str>) -> Value {
+    let entry =
+        |(id, handle): (usize, &str)| json!({ "Id": id.to_string(), "ReceiptHandle": handle });
+    let entries: Vec<Value> = handles.enumerate().map(entry).collect();
+    json!({ "QueueUrl": queue, "Entries": entries })
 }
 
 fn all_succeeded(output: &Value, count: usize) -> Result<(), Failure> {
