@@ -42,7 +42,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 1024)]
     pub message_size: usize,
 
-    /// The standard queue to use, created if missing and left in place.
+    /// The queue to use, created if missing and left in place.
     /// Without a name a fresh queue is made and deleted afterwards.
     #[arg(long, value_name = "NAME")]
     pub queue: Option<String>,
@@ -50,6 +50,10 @@ pub struct BenchArgs {
     /// Send this many messages before measuring, so that the load meets a backlog.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub depth: u64,
+
+    /// Use a FIFO queue, and send to so many message groups in turn.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub groups: Option<u64>,
 
     /// The server's process, on this machine: its CPU time and memory join the report.
     #[arg(long, value_name = "PID")]
@@ -100,9 +104,11 @@ impl BenchArgs {
                 "a batch of {BATCH_ENTRIES_MAX} messages of {size} bytes exceeds the {MESSAGE_BYTES_MAX} bytes that SQS takes"
             )));
         }
-        if self.queue.as_ref().is_some_and(|name| name.ends_with(".fifo")) {
+        let fifo = self.queue.as_ref().map(|name| name.ends_with(".fifo"));
+        if fifo.is_some_and(|fifo| fifo != self.groups.is_some()) {
             return Err(BenchError::Setting(
-                "--queue must name a standard queue, not a FIFO queue".to_owned(),
+                "--groups goes with a --queue whose name ends in .fifo, and only with such a queue"
+                    .to_owned(),
             ));
         }
         Ok(())
@@ -112,7 +118,8 @@ impl BenchArgs {
     pub(crate) fn queue_name(&self) -> String {
         self.queue.clone().unwrap_or_else(|| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            format!("bench-{}-{}", now.as_nanos(), std::process::id())
+            let suffix = if self.groups.is_some() { ".fifo" } else { "" };
+            format!("bench-{}-{}{suffix}", now.as_nanos(), std::process::id())
         })
     }
 

@@ -9,7 +9,7 @@ use crate::args::BenchArgs;
 use crate::client::Connection;
 use crate::error::BenchError;
 use crate::message::Message;
-use crate::request;
+use crate::request::SendRequest;
 
 const CONNECTIONS_MAX: u32 = 16;
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
@@ -49,10 +49,10 @@ struct Backlog {
     message: Message,
     depth: u64,
     entries: u64,
-    batch: Vec<u8>,
+    batch: SendRequest,
     /// The batch that ends the backlog, which may be smaller.
     last_entries: u64,
-    last_batch: Vec<u8>,
+    last_batch: SendRequest,
     claimed: AtomicU64,
     sent: AtomicU64,
 }
@@ -65,20 +65,22 @@ impl Backlog {
             rest => rest as usize,
         };
         let authority = args.endpoint.authority();
+        let batches =
+            |entries| SendRequest::new(authority, queue_url, message, Some(entries), args.groups);
         Backlog {
             message: Message { body: message.body.clone(), md5: message.md5.clone() },
             depth: args.depth,
             entries: entries as u64,
-            batch: request::send_batch(authority, queue_url, message, entries),
+            batch: batches(entries),
             last_entries: last_entries as u64,
-            last_batch: request::send_batch(authority, queue_url, message, last_entries),
+            last_batch: batches(last_entries),
             claimed: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         }
     }
 
     /// The next batch to send and its size, or `None` once all were claimed.
-    fn claim(&self) -> Option<(&[u8], u64)> {
+    fn claim(&self) -> Option<(&SendRequest, u64)> {
         let start = self.claimed.fetch_add(self.entries, Ordering::Relaxed);
         match self.depth.saturating_sub(start) {
             0 => None,
@@ -93,8 +95,9 @@ impl Backlog {
 }
 
 async fn send_batches(mut connection: Connection, backlog: Arc<Backlog>) -> Result<(), BenchError> {
+    let mut scratch = Vec::new();
     while let Some((batch, entries)) = backlog.claim() {
-        let answer = connection.exchange(batch).await?;
+        let answer = connection.exchange(batch.next(&mut scratch)).await?;
         answer::batch_sent(&answer, &backlog.message, entries as usize)?;
         backlog.sent.fetch_add(entries, Ordering::Relaxed);
     }

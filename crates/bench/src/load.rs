@@ -14,7 +14,7 @@ use crate::error::BenchError;
 use crate::message::Message;
 use crate::process;
 use crate::report::{ActionLatencies, Latency, Report, ServerUsage, histogram, record};
-use crate::request::{self, DeleteRequest};
+use crate::request::{self, DeleteRequest, SendRequest};
 
 /// How long requests may stay unanswered after the run's end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,13 +90,13 @@ struct Plan {
 }
 
 enum Requests {
-    Send(Vec<u8>),
-    SendBatch(Vec<u8>),
+    Send(SendRequest),
+    SendBatch(SendRequest),
     Lifecycle(Lifecycle),
 }
 
 struct Lifecycle {
-    send: Vec<u8>,
+    send: SendRequest,
     receive: Vec<u8>,
     delete: DeleteRequest,
 }
@@ -104,16 +104,13 @@ struct Lifecycle {
 impl Plan {
     fn new(args: &BenchArgs, queue_url: &str, message: Message) -> Plan {
         let authority = args.endpoint.authority();
+        let sends =
+            |entries| SendRequest::new(authority, queue_url, &message, entries, args.groups);
         let requests = match args.scenario {
-            Scenario::Send => Requests::Send(request::send(authority, queue_url, &message)),
-            Scenario::SendBatch => Requests::SendBatch(request::send_batch(
-                authority,
-                queue_url,
-                &message,
-                BATCH_ENTRIES_MAX,
-            )),
+            Scenario::Send => Requests::Send(sends(None)),
+            Scenario::SendBatch => Requests::SendBatch(sends(Some(BATCH_ENTRIES_MAX))),
             Scenario::Lifecycle => Requests::Lifecycle(Lifecycle {
-                send: request::send(authority, queue_url, &message),
+                send: sends(None),
                 receive: request::receive(authority, queue_url),
                 delete: DeleteRequest::new(authority, queue_url),
             }),
@@ -251,16 +248,18 @@ async fn drive(
     tally: Arc<Mutex<Tally>>,
 ) -> Result<(), BenchError> {
     let mut deletion = Deletion::default();
+    let mut scratch = Vec::new();
     let mut began = Instant::now();
     while plan.begins(began) {
         let message = &plan.message;
         let operation = match &plan.requests {
             Requests::Send(request) => {
+                let request = request.next(&mut scratch);
                 answer::sent(&connection.exchange(request).await?, message)?;
                 Operation::completed()
             }
             Requests::SendBatch(request) => {
-                let answer = connection.exchange(request).await?;
+                let answer = connection.exchange(request.next(&mut scratch)).await?;
                 answer::batch_sent(&answer, message, BATCH_ENTRIES_MAX)?;
                 Operation::completed()
             }
@@ -293,7 +292,8 @@ impl Lifecycle {
         deletion: &mut Deletion,
         began: Instant,
     ) -> Result<Operation, BenchError> {
-        answer::sent(&connection.exchange(&self.send).await?, message)?;
+        let send = self.send.next(&mut deletion.scratch);
+        answer::sent(&connection.exchange(send).await?, message)?;
         let sent = Instant::now();
 
         let mut asked = sent;

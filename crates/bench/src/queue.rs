@@ -7,7 +7,8 @@ use crate::request::json_text;
 
 /// Creates the queue, unless it exists, and returns its URL.
 pub(crate) async fn create(endpoint: &Endpoint, name: &str) -> Result<String, BenchError> {
-    let input = format!(r#"{{"QueueName":{}}}"#, json_text(name));
+    let fifo = if name.ends_with(".fifo") { r#","Attributes":{"FifoQueue":"true"}"# } else { "" };
+    let input = format!(r#"{{"QueueName":{}{fifo}}}"#, json_text(name));
     let (status, body) = Connection::connect(endpoint).await?.call("CreateQueue", &input).await?;
     answer::created(&Answer { status, body: &body })
 }

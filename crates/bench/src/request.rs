@@ -1,4 +1,7 @@
+use std::fmt;
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::message::Message;
 
@@ -67,23 +70,106 @@ impl DeleteRequest {
     }
 }
 
-pub(crate) fn send(authority: &str, queue_url: &str, message: &Message) -> Vec<u8> {
-    let (queue_url, body) = (json_text(queue_url), &message.body);
-    let input = format!(r#"{{"QueueUrl":{queue_url},"MessageBody":"{body}"}}"#);
-    Template::new(authority, "SendMessage").request(input.as_bytes())
+/// `SendMessage` or `SendMessageBatch` requests. For a standard queue all are the same bytes; for
+/// a FIFO queue each message has a deduplication id of its own, and groups take turns.
+pub(crate) struct SendRequest {
+    request: Vec<u8>,
+    /// Where in the request each message's group and deduplication id have their digits.
+    stamps: Vec<(usize, usize)>,
+    groups: u64,
+    next: AtomicU64,
 }
 
-pub(crate) fn send_batch(
-    authority: &str,
-    queue_url: &str,
-    message: &Message,
-    entries: usize,
-) -> Vec<u8> {
-    let (queue_url, body) = (json_text(queue_url), &message.body);
-    let entries: Vec<String> =
-        (0..entries).map(|id| format!(r#"{{"Id":"{id}","MessageBody":"{body}"}}"#)).collect();
-    let input = format!(r#"{{"QueueUrl":{queue_url},"Entries":[{}]}}"#, entries.join(","));
-    Template::new(authority, "SendMessageBatch").request(input.as_bytes())
+/// How many digits number groups and deduplication ids.
+const DIGITS: usize = 12;
+
+impl SendRequest {
+    /// Requests that send one message, or so many in a batch, to a queue with so many groups.
+    pub(crate) fn new(
+        authority: &str,
+        queue_url: &str,
+        message: &Message,
+        entries: Option<usize>,
+        groups: Option<u64>,
+    ) -> SendRequest {
+        let (queue_url, body) = (json_text(queue_url), &message.body);
+        let zeros = "0".repeat(DIGITS);
+        let run = RunId::of_now();
+        let fifo = format!(
+            r#","MessageGroupId":"group-{zeros}","MessageDeduplicationId":"{run}-{zeros}""#
+        );
+        let fifo = if groups.is_some() { fifo } else { String::new() };
+        let (action, input) = match entries {
+            None => (
+                "SendMessage",
+                format!(r#"{{"QueueUrl":{queue_url},"MessageBody":"{body}"{fifo}}}"#),
+            ),
+            Some(entries) => {
+                let entry = |id| format!(r#"{{"Id":"{id}","MessageBody":"{body}"{fifo}}}"#);
+                let entries: Vec<String> = (0..entries).map(entry).collect();
+                let entries = entries.join(",");
+                let input = format!(r#"{{"QueueUrl":{queue_url},"Entries":[{entries}]}}"#);
+                ("SendMessageBatch", input)
+            }
+        };
+        let request = Template::new(authority, action).request(input.as_bytes());
+        let (group, id) = (format!("\"group-{zeros}"), format!("{run}-{zeros}"));
+        let places = |text: &str| {
+            let ends = find_all(&request, text.as_bytes());
+            ends.into_iter().map(|start| start + text.len() - DIGITS).collect::<Vec<_>>()
+        };
+        let stamps = match groups {
+            Some(_) => places(&group).into_iter().zip(places(&id)).collect(),
+            None => Vec::new(),
+        };
+        let groups = groups.unwrap_or(1).max(1);
+        SendRequest { request, stamps, groups, next: AtomicU64::new(0) }
+    }
+
+    /// The next request; `scratch` holds it if it differs from the others.
+    pub(crate) fn next<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.stamps.is_empty() {
+            return &self.request;
+        }
+        let first = self.next.fetch_add(self.stamps.len() as u64, Ordering::Relaxed);
+        scratch.clear();
+        scratch.extend_from_slice(&self.request);
+        for ((group, id), number) in self.stamps.iter().zip(first..) {
+            write_digits(&mut scratch[*group..*group + DIGITS], number % self.groups);
+            write_digits(&mut scratch[*id..*id + DIGITS], number);
+        }
+        scratch
+    }
+}
+
+/// Tells the deduplication ids of this run and request from those of all others.
+struct RunId(u128);
+
+impl RunId {
+    fn of_now() -> RunId {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        RunId(now.as_nanos())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+fn write_digits(place: &mut [u8], number: u64) {
+    let mut rest = number;
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).expect("a digit");
+        rest /= 10;
+    }
+}
+
+/// Where `wanted` begins in `bytes`.
+fn find_all(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
+    let windows = bytes.windows(wanted.len()).enumerate();
+    windows.filter(|(_, window)| *window == wanted).map(|(start, _)| start).collect()
 }
 
 pub(crate) fn receive(authority: &str, queue_url: &str) -> Vec<u8> {
@@ -128,11 +214,11 @@ mod tests {
     #[test]
     fn each_request_is_what_an_sdk_sends() {
         let message = Message::of_size(3);
-        let (target, input) = parsed(&send("127.0.0.1:9324", URL, &message));
+        let (target, input) = parsed(&first(&message, None, None));
         assert_eq!(target, "AmazonSQS.SendMessage");
         assert_eq!(input, serde_json::json!({"QueueUrl": URL, "MessageBody": "012"}));
 
-        let (target, input) = parsed(&send_batch("127.0.0.1:9324", URL, &message, 2));
+        let (target, input) = parsed(&first(&message, Some(2), None));
         let entries = serde_json::json!([{"Id": "0", "MessageBody": "012"}, {"Id": "1", "MessageBody": "012"}]);
         assert_eq!(target, "AmazonSQS.SendMessageBatch");
         assert_eq!(input, serde_json::json!({"QueueUrl": URL, "Entries": entries}));
@@ -143,6 +229,27 @@ mod tests {
             input,
             serde_json::json!({"QueueUrl": URL, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 0})
         );
+    }
+
+    fn first(message: &Message, entries: Option<usize>, groups: Option<u64>) -> Vec<u8> {
+        let requests = SendRequest::new("127.0.0.1:9324", URL, message, entries, groups);
+        requests.next(&mut Vec::new()).to_vec()
+    }
+
+    #[test]
+    fn to_a_fifo_queue_each_message_differs_and_groups_take_turns() {
+        let message = Message::of_size(3);
+        let requests = SendRequest::new("127.0.0.1:9324", URL, &message, Some(2), Some(3));
+        let (mut groups, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
+        for _ in 0..3 {
+            let (_, input) = parsed(requests.next(&mut Vec::new()));
+            for entry in input["Entries"].as_array().unwrap() {
+                let group = entry["MessageGroupId"].as_str().unwrap();
+                groups.push(group.trim_start_matches("group-").parse::<u64>().unwrap());
+                ids.insert(entry["MessageDeduplicationId"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!((groups, ids.len()), (vec![0, 1, 2, 0, 1, 2], 6));
     }
 
     #[test]
