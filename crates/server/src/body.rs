@@ -52,8 +52,14 @@ impl BodyMemory {
         BodyMemory(Arc::new(Semaphore::new(bytes / UNIT)))
     }
 
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+    /// What is missing to a share of `bytes` bytes, of which `taken` is there.
+    fn take_rest(
+        &self,
+        bytes: usize,
+        taken: Option<&OwnedSemaphorePermit>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let taken = taken.map_or(0, OwnedSemaphorePermit::num_permits);
+        let units = u32::try_from(bytes.div_ceil(UNIT).saturating_sub(taken)).ok()?;
         self.0.clone().try_acquire_many_owned(units).ok()
     }
 }
@@ -90,10 +96,11 @@ async fn collect(
         let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| too_slow())?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > BODY_BYTES_MAX {
+        let length = first.len() + rest.len() + data.len();
+        if length > BODY_BYTES_MAX {
             return Err(too_large());
         }
-        let share = memory.take(data.len()).ok_or_else(too_busy)?;
+        let share = memory.take_rest(length, taken.as_ref()).ok_or_else(too_busy)?;
         match &mut taken {
             Some(taken) => taken.merge(share),
             None => taken = Some(share),

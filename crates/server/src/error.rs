@@ -77,6 +77,12 @@ pub(crate) fn encoded() -> ApiError {
     ApiError::new(ErrorKind::MalformedInput, message)
 }
 
+/// Other answers wait for their clients to take them.
+pub(crate) fn too_much_untaken() -> ApiError {
+    let message = "Too many large answers wait to be taken. Please try again.";
+    ApiError::new(ErrorKind::ServiceUnavailable, message)
+}
+
 /// The server stops.
 pub(crate) fn stopping() -> ApiError {
     let message = "The service is stopping. Nothing was changed; please try again.";

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use formiga_engine::names::Region;
 use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Call, Head, Protocol};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
@@ -18,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::answer::{AnswerBody, AnswerMemory};
 use crate::body::{self, BodyMemory, BoundedBody};
 use crate::browser::BrowserRules;
 use crate::clock::Clock;
@@ -37,6 +36,7 @@ pub(crate) struct Gateway {
     pub(crate) default_region: Region,
     pub(crate) body_memory: BodyMemory,
     pub(crate) body_timeout: Duration,
+    pub(crate) answer_memory: AnswerMemory,
     /// The host that callers without a `Host` header are taken to have named.
     pub(crate) own_host: String,
     pub(crate) epoch: formiga_store::Epoch,
@@ -72,7 +72,7 @@ impl Gateway {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
         let (mut head, body) = request.into_parts();
@@ -98,7 +98,7 @@ impl Gateway {
             let code = error.kind.query_code();
             tracing::debug!(%request_id, code, message = error.message, "refused");
         }
-        encoded(request_id, wire_head.protocol(), answer)
+        self.encoded(request_id, wire_head.protocol(), answer).await
     }
 
     async fn act(
@@ -174,7 +174,35 @@ impl Gateway {
         answer.unwrap_or_else(|| Err(call.unknown_operation()))
     }
 
-    fn health(&self, request_id: Uuid) -> Response<Full<Bytes>> {
+    /// An answer for which there is no memory is not sent. What a receive took returns when its
+    /// visibility timeout ends.
+    async fn encoded(
+        &self,
+        request_id: Uuid,
+        protocol: Protocol,
+        answer: Answer,
+    ) -> Response<AnswerBody> {
+        let error = match answer {
+            Ok(body) => match self.answer_memory.hold(body).await {
+                Some(body) => {
+                    return response(request_id, StatusCode::OK, protocol.content_type(), body);
+                }
+                None => error::too_much_untaken(),
+            },
+            Err(error) => error,
+        };
+        let status = StatusCode::from_u16(error.kind.http_status());
+        let status = status.expect("the error table holds HTTP statuses");
+        let body = protocol.encode_error(&error, &request_id.to_string());
+        let mut response = response(request_id, status, protocol.content_type(), body);
+        if protocol == Protocol::Json {
+            let header = HeaderValue::try_from(error.kind.query_error_header());
+            response.headers_mut().insert(QUERY_ERROR, header.expect("codes are ASCII"));
+        }
+        response
+    }
+
+    fn health(&self, request_id: Uuid) -> Response<AnswerBody> {
         match self.store.failure() {
             None => response(request_id, StatusCode::OK, JSON, "{\"status\":\"ok\"}"),
             Some(why) => {
@@ -250,24 +278,7 @@ where
     action(call.decode()?).await.map(|()| call.encode_nothing())
 }
 
-fn encoded(request_id: Uuid, protocol: Protocol, answer: Answer) -> Response<Full<Bytes>> {
-    match answer {
-        Ok(body) => response(request_id, StatusCode::OK, protocol.content_type(), body),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.kind.http_status());
-            let status = status.expect("the error table holds HTTP statuses");
-            let body = protocol.encode_error(&error, &request_id.to_string());
-            let mut response = response(request_id, status, protocol.content_type(), body);
-            if protocol == Protocol::Json {
-                let header = HeaderValue::try_from(error.kind.query_error_header());
-                response.headers_mut().insert(QUERY_ERROR, header.expect("codes are ASCII"));
-            }
-            response
-        }
-    }
-}
-
-fn refusal(request_id: Uuid) -> Response<Full<Bytes>> {
+fn refusal(request_id: Uuid) -> Response<AnswerBody> {
     let body = "{\"message\":\"Requests from web pages of other sites are not accepted.\"}";
     response(request_id, StatusCode::FORBIDDEN, JSON, body)
 }
@@ -276,9 +287,9 @@ fn response(
     request_id: Uuid,
     status: StatusCode,
     content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+    body: impl Into<AnswerBody>,
+) -> Response<AnswerBody> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let mut buffer = Uuid::encode_buffer();
     let id = request_id.hyphenated().encode_lower(&mut buffer);

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::answer::Progress;
 use crate::gateway::Gateway;
 
 /// How long a client may take to send a request's head, and how long a connection may stay idle
@@ -39,6 +40,10 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A client that takes nothing of its answer for this long is cut off: answers take memory.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client that takes no piece of any of its answers for this long is cut off, although its
+/// connection may be alive: in HTTP/2 it may ask for nothing to be sent.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many requests of one HTTP/2 connection are served at once.
 const STREAMS_MAX: u32 = 128;
@@ -142,37 +147,68 @@ async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, watcher: Wat
         Ok(Ok(is_http2)) => is_http2,
         _ => return,
     };
+    let progress = Arc::new(Progress::default());
+    let of_connection = progress.clone();
     let service = service_fn(move |request| {
-        let gateway = gateway.clone();
-        async move { Ok::<_, Infallible>(gateway.answer(request).await) }
+        let (gateway, progress) = (gateway.clone(), of_connection.clone());
+        async move {
+            let _under_way = UnderWay::begin(&progress);
+            let answer = gateway.answer(request).await;
+            Ok::<_, Infallible>(answer.map(|body| body.on(&progress)))
+        }
     });
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stream = TokioIo::new(Box::pin(stream));
-    let ended = if is_http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(HEAD_BYTES_MAX as u32)
-            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .serve_connection(stream, service);
-        watcher.watch(connection).await
-    } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .serve_connection(stream, service);
-        watcher.watch(connection).await
+    let serving = async {
+        if is_http2 {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_MAX)
+                .max_header_list_size(HEAD_BYTES_MAX as u32)
+                .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                .serve_connection(stream, service);
+            watcher.watch(connection).await
+        } else {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .max_headers(HEADERS_MAX)
+                .serve_connection(stream, service);
+            watcher.watch(connection).await
+        }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended");
+    tokio::select! {
+        ended = serving => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended");
+            }
+        }
+        () = progress.stands_still(HEAD_TIMEOUT, STALL_TIMEOUT) => {
+            tracing::debug!("a connection was not used any more, or its answers not taken");
+        }
     }
 }
 
-/// Whether the client speaks HTTP/2 from the first byte: its preface begins with `PRI`, which no
-/// method of HTTP/1.1 does. Looks at what has arrived without taking it.
+/// A request of a connection, for as long as it is under way.
+struct UnderWay<'a>(&'a Progress);
+
+impl<'a> UnderWay<'a> {
+    fn begin(progress: &'a Progress) -> UnderWay<'a> {
+        progress.begin();
+        UnderWay(progress)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Whether the client speaks HTTP/2 from the first byte: it sends a preface that is no request of
+/// HTTP/1.1. Looks at what has arrived without taking it.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut start = [0; PREFACE.len()];
     loop {
@@ -183,10 +219,38 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         if arrived == PREFACE.len() {
             return Ok(true);
         }
-        // One or two bytes that could be either; more are on their way.
+        // A few bytes that could be either; more are on their way.
         tokio::time::sleep(PREFACE_PAUSE).await;
     }
 }
 
-const PREFACE: &[u8] = b"PRI";
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// What is thought of a client that sent these bytes; none if it takes more to tell.
+    async fn is_http2(sent: &[u8]) -> Option<bool> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.write_all(sent).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.readable().await.unwrap();
+        let told = tokio::time::timeout(10 * PREFACE_PAUSE, speaks_http2(&stream)).await;
+        told.ok().map(Result::unwrap)
+    }
+
+    #[tokio::test]
+    async fn only_the_whole_preface_begins_http2() {
+        assert_eq!(is_http2(PREFACE).await, Some(true));
+        assert_eq!(is_http2(b"POST / HTTP/1.1\r\n").await, Some(false));
+        assert_eq!(is_http2(b"PRIVATE / HTTP/1.1\r\n").await, Some(false));
+        // Until the rest comes, the limit on heads counts.
+        assert_eq!(is_http2(b"PRI").await, None);
+        assert_eq!(is_http2(&PREFACE[..23]).await, None);
+    }
+}

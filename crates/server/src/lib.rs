@@ -2,6 +2,7 @@
 //!
 //! [`Server::start`] wires the parts together; a [`Server`] answers until it is stopped.
 
+mod answer;
 mod body;
 mod browser;
 pub mod clock;
@@ -37,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::answer::AnswerMemory;
 use crate::body::BodyMemory;
 use crate::browser::BrowserRules;
 use crate::clock::{Clock, SystemClock};
@@ -135,6 +137,7 @@ impl Server {
             },
             default_region,
             body_memory: BodyMemory::new(config.request_memory_mib << 20),
+            answer_memory: AnswerMemory::new(config.request_memory_mib << 20),
             body_timeout: BODY_TIMEOUT,
             own_host: address.to_string(),
             epoch,

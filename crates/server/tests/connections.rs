@@ -191,6 +191,26 @@ async fn who_only_announces_a_body_takes_no_memory() {
     assert_eq!(scene.call("SendMessage", body).await.status, 200);
 }
 
+/// 64 bodies of 16 KiB, most of them in chunks of one byte: 1 MiB in all, of 16.
+#[tokio::test]
+async fn a_body_in_small_chunks_takes_no_more_memory_than_another() {
+    let scene = Scene::configured(|config| config.request_memory_mib = 16).await;
+    let mut slow = Vec::new();
+    for _ in 0..64 {
+        let mut connection = scene.connect().await;
+        let head = connection.request("AmazonSQS.SendMessage", &[("X", "y")], "");
+        let head = String::from_utf8(head)
+            .unwrap()
+            .replace("Content-Length: 0", "Transfer-Encoding: chunked");
+        connection.write(head).await;
+        connection.write("1\r\n{\r\n".to_owned() + &"1\r\n \r\n".repeat(16 * 1024)).await;
+        slow.push(connection);
+    }
+    scene.settle().await;
+    let body = json!({ "QueueUrl": scene.url, "MessageBody": "x".repeat(MEBIBYTE - 1) });
+    assert_eq!(scene.call("SendMessage", body).await.status, 200);
+}
+
 #[tokio::test]
 async fn what_vanished_clients_had_sent_is_given_back() {
     let scene = Scene::configured(|config| config.request_memory_mib = 16).await;
