@@ -57,11 +57,13 @@ pub(crate) async fn connect(
 ) -> Result<Connection, CliError> {
     let region = region_told(args, queues)?;
     let sdk = load(args, region).await;
+    let configured = configured_endpoint(&sdk)?;
+    let told = args.aws || args.endpoint_url.is_some() || configured.is_some();
     let endpoint = Endpoint::choose(Told {
         aws: args.aws,
         flag: args.endpoint_url.clone(),
-        configured: configured_endpoint(&sdk)?,
-        queue: queues.iter().find_map(QueueRef::endpoint),
+        configured,
+        queue: if told { None } else { endpoint_of_all(queues)? },
     });
     let Some(region) = sdk.region().cloned() else {
         let missing = CliError::new("RegionMissing", "no region of AWS is configured");
@@ -79,6 +81,22 @@ pub(crate) async fn connect(
         Endpoint::Url(url) => (builder.endpoint_url(url.as_str()), url.as_str().to_owned()),
     };
     Ok(Connection { client: Client::from_conf(builder.build()), place })
+}
+
+/// The endpoint that the URLs of the queues name. All of them are called there, so it must be the
+/// one of each.
+fn endpoint_of_all(queues: &[QueueRef]) -> Result<Option<EndpointUrl>, CliError> {
+    let mut endpoints = queues.iter().map(QueueRef::endpoint);
+    let first = endpoints.next().flatten();
+    let text = |endpoint: &Option<EndpointUrl>| {
+        endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned())
+    };
+    if endpoints.any(|endpoint| text(&endpoint) != text(&first)) {
+        return Err(CliError::usage(
+            "the queues are at several endpoints; name those of one at a time, or the endpoint with --endpoint-url",
+        ));
+    }
+    Ok(first)
 }
 
 /// The region that the flags or the queues tell.
@@ -141,4 +159,24 @@ fn configured_endpoint(sdk: &SdkConfig) -> Result<Option<EndpointUrl>, CliError>
     url.map(parse)
         .transpose()
         .map_err(|error| CliError::usage(format!("the configured endpoint: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_of_several_endpoints_are_not_called_at_the_first_of_them() {
+        let refs = |names: &[&str]| -> Vec<QueueRef> {
+            names.iter().map(|name| QueueRef::parse(name).unwrap()).collect()
+        };
+        let stage = "http://stage:9324/000000000000/a";
+        let prod = "http://prod:9324/000000000000/b";
+        let one = endpoint_of_all(&refs(&[stage, "http://stage:9324/000000000000/b"])).unwrap();
+        assert_eq!(one.unwrap().as_str(), "http://stage:9324");
+        assert!(endpoint_of_all(&refs(&["a", "b"])).unwrap().is_none());
+        for mixed in [[stage, prod], [stage, "b"], ["b", stage]] {
+            assert!(endpoint_of_all(&refs(&mixed)).is_err(), "{mixed:?}");
+        }
+    }
 }

@@ -47,6 +47,9 @@ impl<'a> Parameters<'a> {
             }
             let end = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
             let value = piece.get(end + 1..).unwrap_or_default();
+            if !is_short(&piece[..end]) {
+                return Err(malformed("The name of a parameter is too long"));
+            }
             parameters.push(Parameter { name: unescape(&piece[..end])?, value: unescape(value)? });
         }
         parameters.sort_by(|a, b| by_path(&a.name, &b.name));
@@ -78,6 +81,15 @@ pub fn decode<T: DeserializeOwned + QueryForm>(
     parameters: &Parameters<'_>,
 ) -> Result<T, WireError> {
     T::deserialize(Node::root(&parameters.0, T::MEMBERS)).map_err(node::Refusal::into_wire_error)
+}
+
+/// Names are sorted segment by segment, which takes long where there are very many. Those of the
+/// API are shorter by far.
+fn is_short(name: &[u8]) -> bool {
+    const SEGMENTS_MAX: usize = 16;
+    const BYTES_MAX: usize = 1024;
+    let dots = name.iter().filter(|byte| **byte == b'.').count();
+    name.len() <= BYTES_MAX && dots < SEGMENTS_MAX
 }
 
 fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {

@@ -194,7 +194,19 @@ fn a_request_has_no_more_parameters_than_its_memory_is_worth() {
 #[test]
 fn no_depth_of_paths_overflows_the_stack() {
     let deep = ".1".repeat(1_000_000);
+    assert!(Parameters::parse(&[format!("AttributeName{deep}=x").as_bytes()]).is_err());
+    let deep = ".1".repeat(10);
     let query = format!("AttributeName{deep}=x&MessageBody=b&MessageBody{deep}=c");
     assert_eq!(body(&query).as_deref(), Some("b"));
     refusal::<GetQueueAttributesInput>(&query);
+}
+
+#[test]
+fn a_name_that_no_member_can_have_is_refused_before_it_is_sorted() {
+    for name in ["A.".repeat(16), "n".repeat(1025)] {
+        let body = format!("{name}=1");
+        assert!(Parameters::parse(&[body.as_bytes()]).is_err());
+    }
+    let body = format!("{}=1&Known=3", "A.".repeat(15));
+    assert_eq!(Parameters::parse(&[body.as_bytes()]).unwrap().get("Known"), Some("3"));
 }
