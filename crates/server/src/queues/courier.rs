@@ -86,9 +86,7 @@ async fn serve(
     let mut retry_after = RETRY_AFTER[0];
     let mut stopping = source.shared.stopping.clone();
     while !*stopping.borrow() {
-        let emptied = empty(&source, &directory, guard.is_none()).await;
-        guard = None;
-        match emptied {
+        match empty(&source, &directory, guard.take()).await {
             Ok(()) => {
                 source.queue.outbox.is_served.store(false, Ordering::Release);
                 source.queue.outbox.arrived.send_modify(|_| {});
@@ -98,7 +96,10 @@ async fn serve(
                     return;
                 }
             }
-            Err(Unanswered::QueueDeleted) => return,
+            Err(Unanswered::QueueDeleted) => {
+                source.queue.outbox.is_served.store(false, Ordering::Release);
+                return;
+            }
             Err(error) => {
                 let queue = source.entry.key.arn();
                 tracing::warn!(%queue, %error, "messages on their way to another queue must wait");
@@ -113,16 +114,27 @@ async fn serve(
     }
 }
 
-/// Hands over until nothing is left. `locks` says that no guard is held yet.
-async fn empty(source: &QueueHandle, directory: &Directory, locks: bool) -> Result<(), Unanswered> {
+/// Hands over until nothing is left. The `guard` of the start is held until everything that was in
+/// the outbox then was handed over, but not for ever: a message move task may go on filling it.
+async fn empty(
+    source: &QueueHandle,
+    directory: &Directory,
+    mut guard: Option<OwnedRwLockReadGuard<()>>,
+) -> Result<(), Unanswered> {
+    let mut handed_over = 0;
     loop {
+        if handed_over >= source.shared.limits.outbox_max {
+            guard = None;
+        }
         let entries = outbox(source).await?;
         if entries.is_empty() {
             return Ok(());
         }
         for entries in entries.chunk_by(|one, next| one.to == next.to) {
             let (Some(first), Some(last)) = (entries.first(), entries.last()) else { continue };
-            let _guard = if locks { Some(directory.handovers.read().await) } else { None };
+            handed_over += entries.len();
+            let held = guard.is_some();
+            let _guard = if held { None } else { Some(directory.handovers.read().await) };
             let handover = hand_over(source, directory, first.to, entries).await?;
             let command = Command::HandedOver { to: first.to, number: last.number, handover };
             source.ask(command, None).await?;
