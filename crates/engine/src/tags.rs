@@ -62,8 +62,10 @@ fn check(key: &str, value: &str) -> Result<(), TagRefusal> {
     if value.chars().all(is_allowed) { Ok(()) } else { Err(TagRefusal::ValueCharacters) }
 }
 
+/// Line tabulations and form feeds count as whitespace, but XML cannot carry them.
 fn is_allowed(c: char) -> bool {
-    c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)
+    let is_space = c.is_whitespace() && !matches!(c, '\u{B}' | '\u{C}');
+    c.is_alphanumeric() || is_space || "_.:/=+-@".contains(c)
 }
 
 #[cfg(test)]
@@ -97,6 +99,8 @@ mod tests {
             ("AWS:k", "v", TagRefusal::Reserved),
             ("k", &"v".repeat(257), TagRefusal::ValueLength),
             ("k", "<v>", TagRefusal::ValueCharacters),
+            ("k", "a\u{B}b", TagRefusal::ValueCharacters),
+            ("a\u{C}b", "v", TagRefusal::KeyCharacters),
         ] {
             assert_eq!(add(key, value), Err(refusal), "{key}");
         }

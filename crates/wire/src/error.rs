@@ -12,9 +12,16 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// An error of `kind` with the sentence `message`.
+    /// An error of `kind` with the sentence `message`. Sentences quote what was sent; one that would
+    /// become very long by that ends in an ellipsis.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> WireError {
-        WireError { kind, message: message.into() }
+        let mut message = message.into();
+        if message.len() > MESSAGE_BYTES_MAX {
+            let end = (0..=MESSAGE_BYTES_MAX).rev().find(|at| message.is_char_boundary(*at));
+            message.truncate(end.unwrap_or_default());
+            message.push('…');
+        }
+        WireError { kind, message }
     }
 
     /// The sentence as the Query protocol has it, where old clients know another one.
@@ -25,6 +32,9 @@ impl WireError {
         }
     }
 }
+
+/// A quoted policy of 8 KiB fits.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// What SQS says when there is no such queue.
 pub const QUEUE_DOES_NOT_EXIST: &str = "The specified queue does not exist.";
@@ -362,6 +372,15 @@ mod tests {
             let header = kind.query_error_header();
             assert_eq!(header.matches(';').count(), 1, "SDKs split {header} at its semicolon");
         }
+    }
+
+    #[test]
+    fn a_sentence_that_quotes_very_much_is_cut() {
+        let error = WireError::new(ErrorKind::InvalidParameterValue, "é".repeat(1 << 20));
+        assert!(error.message.len() <= MESSAGE_BYTES_MAX + "…".len());
+        assert!(error.message.starts_with("éé") && error.message.ends_with("é…"));
+        let whole = "x".repeat(MESSAGE_BYTES_MAX);
+        assert_eq!(WireError::new(ErrorKind::InvalidParameterValue, &*whole).message, whole);
     }
 
     #[test]
