@@ -68,7 +68,9 @@ pub fn check(arguments: &CheckArgs) -> Result<(), String> {
         if hidden > 0 {
             print(&format!("... and {hidden} more"));
         }
-        print(&format!("{} queues and {} messages were read", report.queues, report.messages));
+        let queues = counted(report.queues, "queue");
+        let messages = counted(report.messages, "message");
+        print(&format!("{queues} and {messages} were read"));
         if report.left_behind > 0 {
             print(&format!(
                 "{} messages of purged or deleted queues are still to be removed",
@@ -137,4 +139,9 @@ impl ProgressLine {
 /// Nobody may be reading; that is no reason to fail.
 fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

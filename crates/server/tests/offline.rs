@@ -45,7 +45,7 @@ async fn a_running_servers_data_is_copied_checked_and_served() {
     let checked = formiga(&["check"], &[("--data-dir", &copy)]);
     let found = text(&checked.stdout);
     assert!(checked.status.success(), "{found}{}", text(&checked.stderr));
-    assert!(found.contains("1 queues and 100 messages were read"), "{found}");
+    assert!(found.contains("1 queue and 100 messages were read"), "{found}");
     let checked = formiga(&["check", "--json"], &[("--data-dir", &copy)]);
     let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
     let sound = json!({
