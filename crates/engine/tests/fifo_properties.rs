@@ -10,7 +10,6 @@
 
 mod scene;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use formiga_engine::attributes::{DeduplicationScope, FifoAttributes, QueueAttributes};
@@ -22,8 +21,7 @@ use formiga_engine::queue::{
 use formiga_engine::receipt::ReceiptHandle;
 use formiga_engine::time::Timestamp;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use scene::{NaiveStore, START, Scene, millis, secs};
+use scene::{NaiveStore, START, Scene, Tally, millis, secs};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -224,11 +222,11 @@ struct Run<'a> {
     scene: Scene,
     handles: Vec<(Position, u32)>,
     fresh: u32,
-    tally: &'a RefCell<BTreeMap<&'static str, usize>>,
+    tally: &'a Tally,
 }
 
 impl<'a> Run<'a> {
-    fn new(settings: Settings, tally: &'a RefCell<BTreeMap<&'static str, usize>>) -> Run<'a> {
+    fn new(settings: Settings, tally: &'a Tally) -> Run<'a> {
         let attributes = QueueAttributes {
             delay: secs(settings.delay),
             message_retention_period: secs(settings.retention),
@@ -269,7 +267,7 @@ impl<'a> Run<'a> {
     }
 
     fn count(&self, what: &'static str) {
-        *self.tally.borrow_mut().entry(what).or_default() += 1;
+        self.tally.count(what);
     }
 
     /// Applies a command to both queues, which must answer alike.
@@ -278,7 +276,7 @@ impl<'a> Run<'a> {
         let apply = |queue: &mut Queue| {
             let mut reads = 0;
             while let Some(need) = queue.needs(now, command) {
-                *tally.borrow_mut().entry(scene::name_of(&need)).or_default() += 1;
+                tally.count(scene::name_of(&need));
                 let supply = store.answer(&need);
                 queue.supply(need, supply);
                 reads += 1;
@@ -412,7 +410,7 @@ impl<'a> Run<'a> {
             let model = self.model.messages.iter_mut();
             let model = model.into_iter().find(|m| m.position == message.position).unwrap();
             if receives.count > 1 {
-                *self.tally.borrow_mut().entry("received again").or_default() += 1;
+                self.tally.count("received again");
             }
             assert_eq!(
                 model.received.map_or(1, |(n, _)| if repeated.is_some() { n } else { n + 1 }),
@@ -577,27 +575,9 @@ fn handle((position, receive_count): (Position, u32)) -> ReceiptHandle {
 
 #[test]
 fn a_fifo_queue_its_restored_twin_and_the_model_answer_alike() {
-    let tally = RefCell::new(BTreeMap::new());
-    let steps = RefCell::new((0usize, 0usize));
-    let cases = scene::property_cases();
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let histories = (settings(), prop::collection::vec(step(), 100..400));
-    let outcome = TestRunner::new(config).run(&histories, |(settings, history)| {
-        let (histories, total) = *steps.borrow();
-        *steps.borrow_mut() = (histories + 1, total + history.len());
-        let mut run = Run::new(settings, &tally);
+    scene::try_histories(settings(), step(), &BRANCHES, |settings, history, tally| {
+        let mut run = Run::new(settings, tally);
         history.into_iter().for_each(|step| run.step(step));
         run.check_counters();
-        Ok(())
     });
-    let (histories, total) = *steps.borrow();
-    println!("{histories} histories, {total} steps, {} on average", total / histories);
-    for (what, count) in &*tally.borrow() {
-        println!("{count:>9}  {what}");
-    }
-    outcome.unwrap();
-    assert!(total / histories >= 200, "histories are too short");
-    for branch in BRANCHES {
-        assert!(tally.borrow().contains_key(branch), "{branch} never happened");
-    }
 }

@@ -7,7 +7,6 @@
 
 mod scene;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use formiga_engine::attributes::{FifoAttributes, QueueAttributes};
@@ -20,8 +19,7 @@ use formiga_engine::receipt::ReceiptHandle;
 use formiga_engine::redrive::RedrivePolicy;
 use formiga_engine::time::Timestamp;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use scene::{NaiveStore, START, Scene, millis, secs};
+use scene::{NaiveStore, START, Scene, Tally, millis, secs};
 
 /// The two queues, by index.
 const SOURCE: usize = 0;
@@ -133,7 +131,7 @@ struct Run<'a> {
     handles: Vec<(usize, ReceiptHandle)>,
     next_task: u8,
     failed_exists: bool,
-    tally: &'a RefCell<BTreeMap<&'static str, usize>>,
+    tally: &'a Tally,
 }
 
 fn id(side: usize) -> QueueId {
@@ -141,7 +139,7 @@ fn id(side: usize) -> QueueId {
 }
 
 impl<'a> Run<'a> {
-    fn new(fifo: bool, max: u32, tally: &'a RefCell<BTreeMap<&'static str, usize>>) -> Run<'a> {
+    fn new(fifo: bool, max: u32, tally: &'a Tally) -> Run<'a> {
         let limits = QueueLimits { outbox_max: 12, window: 32, page: 16, ..QueueLimits::default() };
         let name = |side: usize| {
             let name = ["jobs", "failed"][side];
@@ -177,7 +175,7 @@ impl<'a> Run<'a> {
     }
 
     fn count(&self, what: &'static str) {
-        *self.tally.borrow_mut().entry(what).or_default() += 1;
+        self.tally.count(what);
     }
 
     fn apply(&mut self, of: usize, command: &Command) -> (Reply, Vec<Record>) {
@@ -189,7 +187,7 @@ impl<'a> Run<'a> {
         let Side { live, restored, store, .. } = &mut self.sides[of];
         let apply = |queue: &mut Queue| {
             while let Some(need) = queue.needs(now, command) {
-                *tally.borrow_mut().entry(scene::name_of(&need)).or_default() += 1;
+                tally.count(scene::name_of(&need));
                 let supply = match &need {
                     Need::Queue { key, .. } => Supply::Queue(known.get(key).copied()),
                     need => store.answer(need),
@@ -431,26 +429,9 @@ impl<'a> Run<'a> {
 
 #[test]
 fn a_message_is_in_one_queue_whatever_fails_between_two_edge_228() {
-    let tally = RefCell::new(BTreeMap::new());
-    let steps = RefCell::new((0usize, 0usize));
-    let cases = scene::property_cases();
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let histories = (any::<bool>(), 1..=3u32, prop::collection::vec(step(), 100..400));
-    let outcome = TestRunner::new(config).run(&histories, |(fifo, max, history)| {
-        let (histories, total) = *steps.borrow();
-        *steps.borrow_mut() = (histories + 1, total + history.len());
-        let mut run = Run::new(fifo, max, &tally);
+    let settings = (any::<bool>(), 1..=3u32);
+    scene::try_histories(settings, step(), &BRANCHES, |(fifo, max), history, tally| {
+        let mut run = Run::new(fifo, max, tally);
         history.into_iter().for_each(|step| run.step(step));
-        Ok(())
     });
-    let (histories, total) = *steps.borrow();
-    println!("{histories} histories, {total} steps, {} on average", total / histories);
-    for (what, count) in &*tally.borrow() {
-        println!("{count:>9}  {what}");
-    }
-    outcome.unwrap();
-    assert!(total / histories >= 200, "histories are too short");
-    for branch in BRANCHES {
-        assert!(tally.borrow().contains_key(branch), "{branch} never happened");
-    }
 }

@@ -7,8 +7,6 @@
 
 mod scene;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
@@ -20,8 +18,7 @@ use formiga_engine::queue::{
 use formiga_engine::receipt::ReceiptHandle;
 use formiga_engine::time::Timestamp;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use scene::{NaiveStore, START, Scene, millis, secs};
+use scene::{NaiveStore, START, Scene, Tally, millis, secs};
 
 /// One step of a history. Handles are chosen among those issued so far.
 #[derive(Clone, Debug)]
@@ -172,16 +169,6 @@ impl Model {
     }
 }
 
-/// How often things happened.
-#[derive(Default)]
-struct Tally(BTreeMap<&'static str, usize>);
-
-impl Tally {
-    fn count(&mut self, what: &'static str) {
-        *self.0.entry(what).or_default() += 1;
-    }
-}
-
 /// Everything that must occur in a run.
 const BRANCHES: [&str; 31] = [
     "command: Send",
@@ -227,11 +214,11 @@ struct Run<'a> {
     now: Timestamp,
     scene: Scene,
     handles: Vec<(Position, u32)>,
-    tally: &'a RefCell<Tally>,
+    tally: &'a Tally,
 }
 
 impl Run<'_> {
-    fn new(settings: Settings, tally: &RefCell<Tally>) -> Run<'_> {
+    fn new(settings: Settings, tally: &Tally) -> Run<'_> {
         let attributes = QueueAttributes {
             delay: secs(settings.delay),
             message_retention_period: secs(settings.retention),
@@ -262,7 +249,7 @@ impl Run<'_> {
     }
 
     fn count(&self, what: &'static str) {
-        self.tally.borrow_mut().count(what);
+        self.tally.count(what);
     }
 
     /// Applies a command to both queues, which must answer alike.
@@ -272,7 +259,7 @@ impl Run<'_> {
         let tally = self.tally;
         let apply = |queue: &mut Queue| {
             while let Some(need) = queue.needs(now, command) {
-                tally.borrow_mut().count(match need {
+                tally.count(match need {
                     Need::Page { .. } => "need: Page",
                     Need::Oldest { .. } => "need: Oldest",
                     Need::Message(_) => "need: Message",
@@ -473,27 +460,9 @@ fn handle((position, receive_count): (Position, u32)) -> ReceiptHandle {
 
 #[test]
 fn the_queue_its_restored_twin_and_the_model_answer_alike() {
-    let tally = RefCell::new(Tally::default());
-    let steps = RefCell::new((0usize, 0usize));
-    let cases = scene::property_cases();
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let histories = (settings(), prop::collection::vec(step(), 100..400));
-    let outcome = TestRunner::new(config).run(&histories, |(settings, history)| {
-        let (histories, total) = *steps.borrow();
-        *steps.borrow_mut() = (histories + 1, total + history.len());
-        let mut run = Run::new(settings, &tally);
+    scene::try_histories(settings(), step(), &BRANCHES, |settings, history, tally| {
+        let mut run = Run::new(settings, tally);
         history.into_iter().for_each(|step| run.step(step));
         run.check_counters();
-        Ok(())
     });
-    let (histories, total) = *steps.borrow();
-    println!("{histories} histories, {total} steps, {} on average", total / histories);
-    for (what, count) in &tally.borrow().0 {
-        println!("{count:>9}  {what}");
-    }
-    outcome.unwrap();
-    assert!(total / histories >= 200, "histories are too short");
-    for branch in BRANCHES {
-        assert!(tally.borrow().0.contains_key(branch), "{branch} never happened");
-    }
 }

@@ -3,7 +3,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use formiga_engine::queue::{
 use formiga_engine::receipt::ReceiptHandle;
 use formiga_engine::tags::Tags;
 use formiga_engine::time::Timestamp;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -28,12 +32,48 @@ pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How many histories a property is tried with: `FORMIGA_PROPERTY_CASES`, else 10,000 where it is
-/// decided about a change and 1,000 elsewhere.
-pub fn property_cases() -> u32 {
+/// How often things happened in the histories of a run.
+#[derive(Default)]
+pub struct Tally(RefCell<BTreeMap<&'static str, usize>>);
+
+impl Tally {
+    pub fn count(&self, what: &'static str) {
+        *self.0.borrow_mut().entry(what).or_default() += 1;
+    }
+}
+
+/// Tries random histories: settings, and 100 to 400 steps. Prints what happened in them, of which
+/// no branch may be missing.
+///
+/// There are `FORMIGA_PROPERTY_CASES` histories, else 10,000 where it is decided about a change and
+/// 1,000 elsewhere.
+pub fn try_histories<Settings: Debug, Step: Clone + Debug>(
+    settings: impl Strategy<Value = Settings>,
+    step: impl Strategy<Value = Step>,
+    branches: &[&str],
+    live: impl Fn(Settings, Vec<Step>, &Tally),
+) {
     let given = std::env::var("FORMIGA_PROPERTY_CASES").ok().and_then(|n| n.parse().ok());
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
-    given.unwrap_or(if in_ci { 10_000 } else { 1_000 })
+    let cases = given.unwrap_or(if in_ci { 10_000 } else { 1_000 });
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let (tally, lengths) = (Tally::default(), RefCell::new(Vec::new()));
+    let histories = (settings, prop::collection::vec(step, 100..400));
+    let outcome = TestRunner::new(config).run(&histories, |(settings, history)| {
+        lengths.borrow_mut().push(history.len());
+        live(settings, history, &tally);
+        Ok(())
+    });
+    let (histories, total) = (lengths.borrow().len(), lengths.borrow().iter().sum::<usize>());
+    println!("{histories} histories, {total} steps, {} on average", total / histories);
+    for (what, count) in &*tally.0.borrow() {
+        println!("{count:>9}  {what}");
+    }
+    outcome.unwrap();
+    assert!(total / histories >= 200, "histories are too short");
+    for branch in branches {
+        assert!(tally.0.borrow().contains_key(branch), "{branch} never happened");
+    }
 }
 
 /// Any afternoon.
