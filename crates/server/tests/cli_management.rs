@@ -49,3 +49,22 @@ fn tags_are_set_removed_and_shown() {
     assert_eq!(removed, json!({ "set": {}, "removed": ["stage"] }));
     assert_eq!(cli.document(&["tags", "q"]), json!({ "Tags": {} }));
 }
+
+#[test]
+fn what_was_done_is_told_even_if_the_rest_is_refused() {
+    let cli = Cli::start();
+    cli.ok(&["create", "q", "--tag", "stage=test"]);
+    let done = cli.queue(&["tags", "q", "--remove", "stage", "--set", "aws:x=1"]);
+    assert_eq!((done.code, &*done.out), (1, "Removed stage.\n"));
+    assert_eq!(cli.document(&["tags", "q"]), json!({ "Tags": {} }));
+}
+
+#[test]
+fn messages_that_come_back_before_the_end_are_no_success() {
+    let cli = Cli::start();
+    cli.ok(&["create", "q"]);
+    cli.ok(&["send", "q", "x"]);
+    let all = ["receive", "q", "--all", "--body", "--wait", "10s", "--visibility-timeout", "1s"];
+    let error = cli.queue(&all).error(1);
+    assert!(error.contains("use a longer --visibility-timeout"), "{error}");
+}

@@ -4,7 +4,9 @@ use std::io::{self, BufRead};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -162,10 +164,20 @@ async fn send_batch(
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                tally.failed += batch.len() as u64;
+                let sentence = "its request failed; it may have been sent all the same";
+                for line in &batch {
+                    tally.fail(line.number, "RequestFailed", sentence, false);
+                }
                 return Err(error.into());
             }
         };
+        let successful = answer.successful().iter().map(SendMessageBatchResultEntry::id);
+        let failed = answer.failed().iter().map(BatchResultErrorEntry::id);
+        let told: Vec<&str> = successful.chain(failed).collect();
+        for line in batch.iter().filter(|line| !told.contains(&line.id().as_str())) {
+            let sentence = "the endpoint did not tell what became of it";
+            tally.fail(line.number, "NotAnswered", sentence, false);
+        }
         tally.sent += answer.successful().len() as u64;
         let (again, failed): (Vec<_>, Vec<_>) = answer
             .failed()

@@ -64,6 +64,8 @@ struct Received {
     undeleted: u64,
     /// Messages that are not deleted may come again; each is printed once.
     seen: HashSet<String>,
+    /// Whether a receive brought only such messages, so that others may never have come.
+    came_back: bool,
 }
 
 pub(crate) async fn receive(
@@ -91,8 +93,10 @@ async fn receive_all(
 ) -> Result<(), CliError> {
     while let Some(wanted) = args.wanted(received.count) {
         let batch = receive_batch(client, url, args, wanted).await?;
+        let any = !batch.is_empty();
         let batch: Vec<_> = batch.into_iter().filter(|one| received.is_new(args, one)).collect();
         if batch.is_empty() {
+            received.came_back = any;
             return Ok(());
         }
         for one in &batch {
@@ -170,6 +174,13 @@ impl ReceiveArgs {
         let count = messages(received.count);
         if received.undeleted > 0 {
             let sentence = format!("{} not deleted", messages(received.undeleted));
+            return Err(CliError::incomplete(sentence));
+        }
+        // Who asks for a timeout of 0 asks for that.
+        if received.came_back && self.visibility_timeout != Some(Seconds(0)) {
+            let sentence = format!(
+                "{count} received, then the same ones again, and perhaps not all; use a longer --visibility-timeout, or --delete"
+            );
             return Err(CliError::incomplete(sentence));
         }
         match (received.count, self.delete, self.visibility_timeout) {

@@ -43,7 +43,13 @@ pub(crate) async fn tags(client: &Client, args: &TagsArgs, output: Output) -> Re
         for (key, value) in &set {
             request = request.tags(*key, *value);
         }
-        request.send().await?;
+        if let Err(error) = request.send().await {
+            if !args.remove.is_empty() {
+                let document = json!({ "set": {}, "removed": args.remove });
+                output.result(&document, &format!("Removed {}.", args.remove.join(", ")))?;
+            }
+            return Err(error.into());
+        }
     }
     let document = json!({ "set": set, "removed": args.remove });
     let done =
