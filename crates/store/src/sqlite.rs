@@ -219,12 +219,21 @@ fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection
         // start that was cut short may have written that page.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.execute_batch("VACUUM")?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        write_ahead(&connection)?;
         connection.execute_batch(SCHEMA)?;
     }
+    write_ahead(&connection)?;
     connection.execute_batch(ADDED)?;
     configure(&connection, options)?;
     Ok(connection)
+}
+
+/// Readers never wait for the writer only while it writes ahead. The copy that a backup makes does
+/// not yet.
+fn write_ahead(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
 }
 
 fn connect(path: &PathBuf, options: SqliteOptions) -> Result<Connection, rusqlite::Error> {
@@ -303,6 +312,7 @@ CREATE TABLE IF NOT EXISTS arrived (
     number INTEGER NOT NULL,
     PRIMARY KEY (queue, source)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS arrived_source ON arrived (source);
 CREATE TABLE IF NOT EXISTS move_task (
     queue INTEGER NOT NULL, place INTEGER NOT NULL,
     running INTEGER NOT NULL, task BLOB NOT NULL,

@@ -180,6 +180,8 @@ async fn a_backup_of_a_store_in_use_is_a_data_directory_of_its_own() {
     let page = restored.page(QUEUE, Position::FIRST, 1000).await.unwrap();
     assert_eq!(page.messages.len(), 99);
     restored.close();
+    let database = std::fs::read(copy.join("formiga.db")).unwrap();
+    assert_eq!(database[18..20], [2, 2], "it writes ahead, like any other");
     let again = backup(&data, &copy, |_| ());
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
     store.close();

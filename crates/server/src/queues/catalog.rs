@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use formiga_engine::attributes::AttributeName;
 use formiga_engine::catalog::{
@@ -112,6 +113,9 @@ async fn change(
     changed.map(Ok)
 }
 
+/// How long a deletion waits for messages that are handed over.
+const HANDOVER_WAIT: Duration = Duration::from_secs(5);
+
 /// The queue's task ends first, so that none of its appends can follow the deletion.
 async fn delete(
     directory: &Directory,
@@ -121,7 +125,14 @@ async fn delete(
 ) -> Result<(), Unanswered> {
     let entry = record.entry().clone();
     courier::settle(&*directory.shared.clock, queue).await;
-    let _nothing_arrives = directory.handovers.write().await;
+    let clock = &directory.shared.clock;
+    let _nothing_arrives = tokio::select! {
+        guard = directory.handovers.write() => guard,
+        () = clock.sleep_until(clock.now() + HANDOVER_WAIT) => {
+            let why = "messages are on their way between queues";
+            return Err(Unanswered::Unavailable(why.to_owned()));
+        }
+    };
     queue.deleted.store(true, Ordering::Release);
     queue.end_task();
     // Held until the deletion is decided: a task that was starting finds it then.

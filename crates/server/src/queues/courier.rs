@@ -86,8 +86,9 @@ async fn serve(
     let mut retry_after = RETRY_AFTER[0];
     let mut stopping = source.shared.stopping.clone();
     while !*stopping.borrow() {
-        match empty(&source, &directory, guard.take()).await {
+        match empty(&source, &directory, &mut guard).await {
             Ok(()) => {
+                guard = None;
                 source.queue.outbox.is_served.store(false, Ordering::Release);
                 source.queue.outbox.arrived.send_modify(|_| {});
                 // Something may have left since the last look, and found the place taken.
@@ -114,31 +115,43 @@ async fn serve(
     }
 }
 
-/// Hands over until nothing is left. The `guard` of the start is held until everything that was in
-/// the outbox then was handed over, but not for ever: a message move task may go on filling it.
+/// Hands over until nothing is left.
+///
+/// The `guard` is held whenever it is not known what of the outbox has arrived: at the start of the
+/// server until everything that was there then was handed over - but not for ever, a message move
+/// task may go on filling the outbox - and after a failure that leaves it open.
 async fn empty(
     source: &QueueHandle,
     directory: &Directory,
-    mut guard: Option<OwnedRwLockReadGuard<()>>,
+    guard: &mut Option<OwnedRwLockReadGuard<()>>,
 ) -> Result<(), Unanswered> {
-    let mut handed_over = 0;
+    let (mut handed_over, at_start) = (0, guard.is_some());
     loop {
-        if handed_over >= source.shared.limits.outbox_max {
-            guard = None;
-        }
         let entries = outbox(source).await?;
         if entries.is_empty() {
             return Ok(());
         }
         for entries in entries.chunk_by(|one, next| one.to == next.to) {
             let (Some(first), Some(last)) = (entries.first(), entries.last()) else { continue };
-            handed_over += entries.len();
-            let held = guard.is_some();
-            let _guard = if held { None } else { Some(directory.handovers.read().await) };
-            let handover = hand_over(source, directory, first.to, entries).await?;
+            if guard.is_none() {
+                *guard = Some(directory.handovers.clone().read_owned().await);
+            }
+            let handover = match hand_over(source, directory, first.to, entries).await {
+                Err(error @ Unanswered::Unavailable(_)) => {
+                    // This attempt certainly brought nothing, and who cannot be reached for long
+                    // must not keep queues from being deleted.
+                    *guard = None;
+                    return Err(error);
+                }
+                handover => handover?,
+            };
             let command = Command::HandedOver { to: first.to, number: last.number, handover };
             source.ask(command, None).await?;
             source.queue.outbox.arrived.send_replace(last.number + 1);
+            handed_over += entries.len();
+            if !at_start || handed_over >= source.shared.limits.outbox_max {
+                *guard = None;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::names::QueueId;
@@ -10,7 +11,7 @@ use formiga_engine::queue::{Command, Position};
 use formiga_engine::time::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{Directory, Queue};
+use super::{Directory, Queue, Unanswered};
 
 /// What becomes of queues whose tasks do not run.
 pub(super) enum Note {
@@ -52,7 +53,9 @@ pub(super) async fn run(directory: Weak<Directory>, mut notes: mpsc::UnboundedRe
             () = wait => {
                 let (queue, directory) = (schedule.pop(), directory.upgrade());
                 let (Some(queue), Some(directory)) = (queue, directory) else { continue };
-                wake(&directory, queue).await;
+                if !wake(&directory, &queue).await {
+                    schedule.insert(clock.now() + RETRY_AFTER, &queue);
+                }
             }
         }
     }
@@ -89,18 +92,32 @@ impl Schedule {
     }
 }
 
-/// When the queue's oldest message expires. A queue that cannot be read is left alone.
+/// When a queue that could not be looked at is looked at again.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// When the queue's oldest message expires. A queue that cannot be read is looked at again later.
 async fn first_expiry(directory: &Directory, entry: &CatalogEntry) -> Option<Timestamp> {
-    let page = directory.shared.store.page(entry.generation, Position::FIRST, 1).await.ok()?;
-    let first = page.messages.first()?;
-    Some(first.sent_at + entry.attributes.message_retention_period)
+    match directory.shared.store.page(entry.generation, Position::FIRST, 1).await {
+        Ok(page) => {
+            let first = page.messages.first()?;
+            Some(first.sent_at + entry.attributes.message_retention_period)
+        }
+        Err(error) => {
+            let queue = entry.key.arn();
+            tracing::warn!(%queue, %error, "a queue could not be read");
+            Some(directory.shared.clock.now() + RETRY_AFTER)
+        }
+    }
 }
 
 /// Any command starts the queue's task, which then removes what has expired, and reports back
-/// here when it ends.
-async fn wake(directory: &Directory, queue: Arc<Queue>) {
-    let woken = directory.handle(queue).ask(Command::Count, None).await;
-    if let Err(error) = woken {
-        tracing::debug!(%error, "a queue with expired messages was not woken");
+/// here when it ends. Tells whether it was started, or need not be.
+async fn wake(directory: &Directory, queue: &Arc<Queue>) -> bool {
+    match directory.handle(queue.clone()).ask(Command::Count, None).await {
+        Ok(_) | Err(Unanswered::QueueDeleted) => true,
+        Err(error) => {
+            tracing::debug!(%error, "a queue with expired messages was not woken");
+            false
+        }
     }
 }

@@ -57,6 +57,7 @@ impl Reader {
         let epoch = Epoch(number("epoch")? + 1);
         let next_queue = number("next_queue")?;
         let latest = Timestamp::from_millis(number("latest")?);
+        let set_aside = number("next_body")?;
         let replace = "INSERT OR REPLACE INTO setting VALUES ('epoch', ?1)";
         transaction.execute(replace, [epoch.0.to_be_bytes()])?;
         let last_body = "SELECT coalesce(max(body), 0) FROM content";
@@ -77,7 +78,7 @@ impl Reader {
             queues.map(|id| id.map(|id| QueueId(id.unsigned_abs()))).collect::<Result<_, _>>()?
         };
         transaction.commit()?;
-        let next_body = BodyId(last_body.unsigned_abs() + 1);
+        let next_body = BodyId(set_aside.max(last_body.unsigned_abs() + 1));
         Ok(Acquired { epoch, catalog, next_queue, next_body, latest, busy })
     }
 

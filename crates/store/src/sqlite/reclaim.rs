@@ -1,10 +1,11 @@
 //! [`Reclaimer`]: removes what purged and deleted queues left behind, and gives the space back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use formiga_engine::queue::BodyId;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::checkpoint::Checkpoints;
 use super::integer;
@@ -30,6 +31,8 @@ pub(super) struct Reclaimer {
     rested_at: Instant,
     space: Arc<Space>,
     synchronous: &'static str,
+    /// Generations that cannot be read.
+    damaged: BTreeSet<i64>,
 }
 
 /// How long a slice may take, besides its commit: nobody waits much longer for it.
@@ -64,6 +67,7 @@ impl Reclaimer {
             rested_at: Instant::now(),
             space,
             synchronous,
+            damaged: BTreeSet::new(),
         }
     }
 
@@ -102,9 +106,7 @@ impl Reclaimer {
             }
             Err(error) => {
                 tracing::warn!(%error, "space could not be reclaimed; it will be tried again");
-                if !connection.is_autocommit() {
-                    let _ = connection.execute_batch("ROLLBACK");
-                }
+                self.rested_at = Instant::now() + LOOK_INTERVAL;
                 return Some(LOOK_INTERVAL);
             }
         }
@@ -127,7 +129,11 @@ impl Reclaimer {
         }
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let worked = self.transaction(connection);
-        connection.pragma_update(None, "synchronous", self.synchronous)?;
+        if worked.is_err() {
+            // What the transaction found was rolled back with it.
+            (self.leftovers, self.shrinking) = (true, false);
+        }
+        sync_again(connection, self.synchronous);
         worked.map(|()| true)
     }
 
@@ -145,7 +151,7 @@ impl Reclaimer {
             // What was removed is given back at once: of few free pages the last one of the file
             // is soon found, of millions it is not.
             if self.leftovers && !self.shrinking {
-                self.leftovers = remove_some(connection)?;
+                self.leftovers = remove_some(connection, &mut self.damaged)?;
                 let free = pages(connection, "freelist_count")?;
                 self.shrinking = free > FREE_PAGES_KEPT;
                 if !self.leftovers && !self.shrinking {
@@ -162,12 +168,44 @@ impl Reclaimer {
     }
 }
 
-/// Removes some messages of one generation. Tells whether there may be more of any.
-fn remove_some(connection: &Connection) -> Result<bool, Failure> {
-    let mut select = connection.prepare_cached("SELECT queue FROM leftover LIMIT 1")?;
-    let Some(queue) = select.query_row((), |row| row.get::<_, i64>(0)).optional()? else {
-        return Ok(false);
-    };
+/// Every later commit of the connection is synced again, whatever became of the slice. SQLite
+/// changes that only outside of a transaction, and a failed one may still be open.
+///
+/// # Panics
+/// If it cannot be changed: going on would acknowledge what is not on the disk.
+fn sync_again(connection: &Connection, synchronous: &str) {
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    let changed = connection.pragma_update(None, "synchronous", synchronous);
+    changed.expect("outside of a transaction the way of syncing can be changed");
+}
+
+/// Removes some messages of one generation. Tells whether there may be more of any. One that cannot
+/// be read does not hold up the others.
+fn remove_some(connection: &Connection, damaged: &mut BTreeSet<i64>) -> Result<bool, Failure> {
+    let mut select = connection.prepare_cached("SELECT queue FROM leftover ORDER BY queue")?;
+    let mut queues = select.query(())?;
+    let mut next = None;
+    while let Some(row) = queues.next()? {
+        next = Some(row.get::<_, i64>(0)?).filter(|queue| !damaged.contains(queue));
+        if next.is_some() {
+            break;
+        }
+    }
+    drop(queues);
+    let Some(queue) = next else { return Ok(false) };
+    match remove_some_of(connection, queue) {
+        Err(Failure::Decode(error)) => {
+            tracing::error!(generation = queue, %error, "what a queue left behind stays there");
+            damaged.insert(queue);
+            Ok(true)
+        }
+        removed => removed,
+    }
+}
+
+fn remove_some_of(connection: &Connection, queue: i64) -> Result<bool, Failure> {
     let (mut bodies, last) = youngest(connection, queue)?;
     let Some((available_at, sequence)) = last else {
         if forget_sends(connection, queue)? {
@@ -250,4 +288,48 @@ enum Failure {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database with one leftover, whose only message is `message`.
+    fn leaving(message: &str) -> (Connection, Reclaimer) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(super::super::SCHEMA).unwrap();
+        connection.execute_batch(super::super::ADDED).unwrap();
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO leftover VALUES (1), (2); INSERT INTO message VALUES (1, 1, 1, {message});"
+            ))
+            .unwrap();
+        let space = Arc::new(Space::new(std::path::Path::new("."), 0));
+        (connection, Reclaimer::new(space, "FULL"))
+    }
+
+    fn synchronous(connection: &Connection) -> i64 {
+        connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn commits_are_synced_again_after_a_slice_that_failed() {
+        let (connection, mut reclaimer) = leaving("'no bytes'");
+        assert!(reclaimer.slice(&connection).is_err());
+        assert!(connection.is_autocommit(), "it was rolled back");
+        assert_eq!(synchronous(&connection), 2, "FULL");
+        assert!(reclaimer.leftovers, "it is tried again");
+    }
+
+    #[test]
+    fn what_cannot_be_read_does_not_hold_up_the_rest() {
+        let (connection, mut reclaimer) = leaving("x'09'");
+        while reclaimer.leftovers {
+            reclaimer.slice(&connection).unwrap();
+        }
+        assert_eq!(synchronous(&connection), 2, "FULL");
+        let left: i64 =
+            connection.query_row("SELECT sum(queue) FROM leftover", (), |row| row.get(0)).unwrap();
+        assert_eq!(left, 1, "the damaged one is left");
+    }
 }

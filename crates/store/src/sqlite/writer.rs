@@ -1,5 +1,6 @@
 //! [`Writer`]: folds records into the database, one transaction for each group.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,12 @@ pub(super) struct Writer {
     leaves_something: bool,
     /// Whether the disk was full when something was last tried.
     disk_was_full: bool,
+    /// Body ids below this are set aside: after a restart none of them is given out again.
+    bodies_until: Cell<u64>,
 }
+
+/// How many body ids are set aside at a time.
+const BODIES_AHEAD: u64 = 65_536;
 
 type Outcome<T> = Result<T, rusqlite::Error>;
 
@@ -53,6 +59,7 @@ impl Writer {
             latest: Timestamp::EPOCH,
             leaves_something: false,
             disk_was_full: false,
+            bodies_until: Cell::new(0),
         }
     }
 
@@ -89,6 +96,7 @@ impl Writer {
                 let content = records::encode_content(content);
                 let mut insert = self.statement("INSERT INTO content VALUES (?1, ?2)")?;
                 insert.execute(params![integer(message.body.0), content])?;
+                self.set_bodies_aside(message.body)?;
                 self.message(queue, message)?;
                 if let Some(send) = remembered {
                     self.remember_send(queue, send)?;
@@ -127,6 +135,15 @@ impl Writer {
                 replace.execute([queue, integer(from.0), integer(*number)])?;
             }
             Record::MoveTask(task) => self.move_task(queue, task)?,
+        }
+        Ok(())
+    }
+
+    fn set_bodies_aside(&self, used: BodyId) -> Outcome<()> {
+        if used.0 >= self.bodies_until.get() {
+            let until = used.0 + BODIES_AHEAD;
+            self.setting("next_body", &until.to_be_bytes())?;
+            self.bodies_until.set(until);
         }
         Ok(())
     }
@@ -226,6 +243,7 @@ impl Writer {
             CatalogRecord::Deleted(entry) => {
                 let id = integer(entry.id.0);
                 self.remove_undelivered(entry)?;
+                self.statement("DELETE FROM arrived WHERE source = ?1")?.execute([id])?;
                 self.statement("DELETE FROM catalog WHERE queue = ?1")?.execute([id])?;
                 for table in ["outbox", "arrived", "move_task"] {
                     let sql = format!("DELETE FROM {table} WHERE queue = ?1");
@@ -344,6 +362,7 @@ impl Backend for Writer {
     }
 
     fn rollback(&mut self) -> Result<(), String> {
+        self.bodies_until.set(0); // It may have been set aside just now.
         if self.connection.is_autocommit() {
             return Ok(()); // SQLite has rolled back by itself.
         }
