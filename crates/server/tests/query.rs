@@ -254,6 +254,17 @@ async fn a_missing_parameter_is_named_edge_253() {
 }
 
 #[tokio::test]
+async fn a_missing_list_or_map_is_named_as_query_clients_know_it() {
+    let scene = Scene::memory().await;
+    let missing =
+        |name| format!("400 MissingParameter: The request must contain the parameter {name}.");
+    let answer = on_queue(&scene, "Action=AddPermission&Label=L&AWSAccountId.1=111111111111").await;
+    assert_eq!(refusal(&answer), missing("ActionName"));
+    let answer = on_queue(&scene, "Action=SetQueueAttributes").await;
+    assert_eq!(refusal(&answer), missing("Attribute.Name"));
+}
+
+#[tokio::test]
 async fn a_batch_without_entries_is_empty() {
     let scene = Scene::memory().await;
     for (action, entry) in [

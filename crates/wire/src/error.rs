@@ -28,6 +28,13 @@ impl WireError {
     pub fn query_message(&self) -> &str {
         match (self.kind, &*self.message) {
             (ErrorKind::QueueDoesNotExist, QUEUE_DOES_NOT_EXIST) => QUEUE_DOES_NOT_EXIST_QUERY,
+            // Lists and maps are called by an element's name there.
+            (ErrorKind::MissingParameter, "The request must contain the parameter Actions.") => {
+                "The request must contain the parameter ActionName."
+            }
+            (ErrorKind::MissingParameter, "The request must contain the parameter Attributes.") => {
+                "The request must contain the parameter Attribute.Name."
+            }
             (_, message) => message,
         }
     }

@@ -240,11 +240,22 @@ def queue(new_queue):
     return new_queue()
 
 
+IN_QUERY = {
+    'The specified queue does not exist.': (
+        'The specified queue does not exist for this wsdl version.'
+    ),
+    'The request must contain the parameter Actions.': (
+        'The request must contain the parameter ActionName.'
+    ),
+    'The request must contain the parameter Attributes.': (
+        'The request must contain the parameter Attribute.Name.'
+    ),
+}
+
+
 def in_query(message):
     """The sentence as the Query protocol has it."""
-    if message == 'The specified queue does not exist.':
-        return 'The specified queue does not exist for this wsdl version.'
-    return message
+    return IN_QUERY.get(message, message)
 
 
 @pytest.fixture(scope='session')
