@@ -2,7 +2,10 @@
 
 mod scene;
 
-use formiga_engine::queue::Command;
+use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::names::QueueId;
+use formiga_engine::queue::{Command, QueueLimits};
+use formiga_engine::redrive::RedrivePolicy;
 use scene::{Scene, secs};
 
 #[test]
@@ -92,4 +95,28 @@ fn a_restart_reads_one_page_and_what_is_in_flight() {
     assert_eq!(scene.receive_with(3, None), ["000", "001", "002"]);
     scene.delete("001");
     assert_eq!(scene.counters(), (997, 2, 0));
+}
+
+/// Dead letters that cannot leave fill the window, and nothing behind them is asked for in vain.
+#[test]
+fn dead_letters_that_must_wait_do_not_keep_a_queue_busy() {
+    let target = scene::key("failed");
+    let redrive_policy = Some(RedrivePolicy {
+        dead_letter_target_arn: target.arn().to_string(),
+        target: target.clone(),
+        max_receive_count: 1,
+    });
+    let attributes = QueueAttributes { redrive_policy, ..QueueAttributes::default() };
+    let limits = QueueLimits { window: 16, page: 8, outbox_max: 4, ..QueueLimits::default() };
+    let mut scene = Scene::with(attributes, limits);
+    scene.store.queues.insert(target, QueueId(2));
+    for n in 0..40 {
+        scene.send(&n.to_string());
+    }
+    while !scene.receive_with(10, Some(secs(300))).is_empty() {}
+    scene.advance(secs(301));
+    scene.reads = 0;
+    assert_eq!(scene.receive(), Vec::<String>::new());
+    assert_eq!(scene.store.outbox.len(), 4);
+    assert!(scene.reads < 20, "{} reads", scene.reads);
 }

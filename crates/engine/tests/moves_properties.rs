@@ -186,6 +186,7 @@ impl<'a> Run<'a> {
         let (now, tally) = (self.now, self.tally);
         let Side { live, restored, store, .. } = &mut self.sides[of];
         let apply = |queue: &mut Queue| {
+            let mut reads = 0;
             while let Some(need) = queue.needs(now, command) {
                 tally.count(scene::name_of(&need));
                 let supply = match &need {
@@ -193,6 +194,8 @@ impl<'a> Run<'a> {
                     need => store.answer(need),
                 };
                 queue.supply(need, supply);
+                reads += 1;
+                assert!(reads < 10_000, "{command:?} needs more and more");
             }
             queue.apply(now, command)
         };

@@ -60,6 +60,7 @@ impl Queue {
             more.then(|| frontier.max(self.first_unexpired(now)))
         };
         let skipped = self.window.resume_at().filter(|at| at.available_at <= available_until);
+        let resumes = skipped.is_some();
         let from = skipped.or_else(from_frontier)?;
         if !self.window.has_room() {
             // What waits and is available cannot be received: it is expired, or held up.
@@ -68,7 +69,11 @@ impl Queue {
         if !self.window.has_room() {
             self.window.skip_blocked();
         }
-        Some(Need::Page { from, limit })
+        // What is left are dead letters that cannot leave yet, since too many are on their way, and
+        // behind them perhaps delayed messages, which make room. A page for which there is no room
+        // would be let go at once, and asked for again without end.
+        let makes_room = resumes && self.window.waiting_after(available_until).next().is_some();
+        (self.window.has_room() || makes_room).then_some(Need::Page { from, limit })
     }
 
     pub(super) fn decide_receive(
