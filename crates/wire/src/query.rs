@@ -19,6 +19,12 @@ use node::Node;
 /// without a bound, a body of a few bytes per parameter would take many times its size in memory.
 const PARAMETERS_MAX: usize = 10_000;
 
+/// How many bytes and segments the name of a parameter may have. Names are sorted segment by
+/// segment, which takes long where there are very many. The longest of the API have ten, in the
+/// form of generic clients: a value of a list of a message attribute of an entry of a batch.
+const NAME_BYTES_MAX: usize = 256;
+const SEGMENTS_MAX: usize = 10;
+
 /// The parameters of one request.
 ///
 /// They are ordered by their paths, numbers by their value, so what belongs to one element lies
@@ -47,10 +53,12 @@ impl<'a> Parameters<'a> {
             }
             let end = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
             let value = piece.get(end + 1..).unwrap_or_default();
-            if !is_short(&piece[..end]) {
+            let name = unescape(&piece[..end])?;
+            // An escaped dot separates segments as well, so it counts only now.
+            if !is_short(&name) {
                 return Err(malformed("The name of a parameter is too long"));
             }
-            parameters.push(Parameter { name: unescape(&piece[..end])?, value: unescape(value)? });
+            parameters.push(Parameter { name, value: unescape(value)? });
         }
         parameters.sort_by(|a, b| by_path(&a.name, &b.name));
         Ok(Parameters(parameters))
@@ -83,13 +91,9 @@ pub fn decode<T: DeserializeOwned + QueryForm>(
     T::deserialize(Node::root(&parameters.0, T::MEMBERS)).map_err(node::Refusal::into_wire_error)
 }
 
-/// Names are sorted segment by segment, which takes long where there are very many. Those of the
-/// API are shorter by far.
-fn is_short(name: &[u8]) -> bool {
-    const SEGMENTS_MAX: usize = 16;
-    const BYTES_MAX: usize = 1024;
-    let dots = name.iter().filter(|byte| **byte == b'.').count();
-    name.len() <= BYTES_MAX && dots < SEGMENTS_MAX
+/// Whether a name is no longer than any of the API.
+fn is_short(name: &str) -> bool {
+    name.len() <= NAME_BYTES_MAX && name.split('.').count() <= SEGMENTS_MAX
 }
 
 fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {

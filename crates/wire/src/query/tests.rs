@@ -195,7 +195,7 @@ fn a_request_has_no_more_parameters_than_its_memory_is_worth() {
 fn no_depth_of_paths_overflows_the_stack() {
     let deep = ".1".repeat(1_000_000);
     assert!(Parameters::parse(&[format!("AttributeName{deep}=x").as_bytes()]).is_err());
-    let deep = ".1".repeat(10);
+    let deep = ".1".repeat(SEGMENTS_MAX - 1);
     let query = format!("AttributeName{deep}=x&MessageBody=b&MessageBody{deep}=c");
     assert_eq!(body(&query).as_deref(), Some("b"));
     refusal::<GetQueueAttributesInput>(&query);
@@ -203,10 +203,26 @@ fn no_depth_of_paths_overflows_the_stack() {
 
 #[test]
 fn a_name_that_no_member_can_have_is_refused_before_it_is_sorted() {
-    for name in ["A.".repeat(16), "n".repeat(1025)] {
-        let body = format!("{name}=1");
-        assert!(Parameters::parse(&[body.as_bytes()]).is_err());
+    let refused = |name: &str| Parameters::parse(&[format!("{name}=1").as_bytes()]).is_err();
+    for (segment, dot) in [("A", "."), ("A", "%2E"), ("%41", "%2e"), ("", "%2E"), ("+", ".")] {
+        let name = |dots: usize| vec![segment; dots + 1].join(dot);
+        assert!(!refused(&name(SEGMENTS_MAX - 1)), "{segment}{dot}");
+        assert!(refused(&name(SEGMENTS_MAX)), "{segment}{dot}");
+        assert!(refused(&name(300)), "{segment}{dot}");
     }
-    let body = format!("{}=1&Known=3", "A.".repeat(15));
-    assert_eq!(Parameters::parse(&[body.as_bytes()]).unwrap().get("Known"), Some("3"));
+    for byte in ["n", "%6e", "+"] {
+        assert!(!refused(&byte.repeat(NAME_BYTES_MAX)), "{byte}");
+        assert!(refused(&byte.repeat(NAME_BYTES_MAX + 1)), "{byte}");
+    }
+}
+
+#[test]
+fn the_longest_name_of_the_api_is_read() {
+    let name = "SendMessageBatchRequestEntry.member.10.MessageAttributes.entry.10.value.\
+        StringListValues.member.10";
+    assert!(name.split('.').count() <= SEGMENTS_MAX);
+    let query = format!("{name}=x&{}=a", name.replace("value.StringListValues.member.10", "key"));
+    let entries = read::<SendMessageBatchInput>(&query).entries.unwrap();
+    let attributes = entries[0].message_attributes.as_ref().unwrap();
+    assert_eq!(attributes["a"].string_list_values, texts(["x"]));
 }
