@@ -29,6 +29,9 @@ const INCOMPLETE: &str = "Incomplete";
 /// No answer, because nothing could be asked.
 const CONNECTION_FAILED: &str = "ConnectionFailed";
 
+/// An answer leaves out an entry of its request.
+pub(crate) const NOT_ANSWERED: &str = "NotAnswered";
+
 impl CliError {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> CliError {
         CliError { code: code.to_owned(), message: message.into(), hint: None, queue: None }

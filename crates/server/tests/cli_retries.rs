@@ -1,4 +1,4 @@
-//! What `formiga queue send --lines` makes of an endpoint that fails through its own fault.
+//! What `formiga queue` makes of an endpoint that fails, or answers by half.
 
 mod common {
     pub(crate) mod cli;
@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use common::cli::{Ran, documents, run};
 use serde_json::{Value, json};
 
-/// An endpoint that answers one request after another with these outputs of SendMessageBatch, and
-/// then tells which entries each request had.
+/// An endpoint that answers one request after another with these outputs, and then tells the bodies
+/// that each request had in its entries. An output with a `__type` is an error.
 struct Endpoint {
     address: String,
     requests: JoinHandle<Vec<Vec<String>>>,
@@ -33,9 +33,13 @@ impl Endpoint {
     }
 
     fn send_lines(&self, lines: &[u8]) -> Ran {
+        self.run("send", &["--lines", "--json"], lines)
+    }
+
+    fn run(&self, command: &str, flags: &[&str], input: &[u8]) -> Ran {
         let home = tempfile::tempdir().expect("a directory can be made");
         let url = format!("http://{}/000000000000/q", self.address);
-        run(home.path(), &[], &["queue", "send", &url, "--lines", "--json"], lines)
+        run(home.path(), &[], &[&["queue", command, &url], flags].concat(), input)
     }
 
     fn requests(self) -> Vec<Vec<String>> {
@@ -59,13 +63,13 @@ fn exchange(stream: &mut BufReader<TcpStream>, output: &Value) -> Vec<String> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).expect("the body is complete");
     let text = output.to_string();
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0";
+    let status = if output.get("__type").is_some() { "400 Bad Request" } else { "200 OK" };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0");
     let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
     stream.get_mut().write_all(answer.as_bytes()).expect("the client reads");
     let input: Value = serde_json::from_slice(&body).expect("the body is JSON");
-    let entries = input["Entries"].as_array().expect("batches have entries");
-    let body = |entry: &Value| entry["MessageBody"].as_str().expect("a text").to_owned();
-    entries.iter().map(body).collect()
+    let entries = input["Entries"].as_array().into_iter().flatten();
+    entries.filter_map(|entry| Some(entry["MessageBody"].as_str()?.to_owned())).collect()
 }
 
 fn sent(line: u64) -> Value {
@@ -101,4 +105,45 @@ fn an_entry_that_fails_again_and_again_is_given_up() {
     assert_eq!([&told["sent"], &told["failed"]], [0, 1]);
     assert_eq!(told["failures"][0]["Code"], "InternalError");
     assert_eq!(endpoint.requests().len(), 5);
+}
+
+#[test]
+fn an_entry_that_the_answer_leaves_out_is_not_sent() {
+    let endpoint = Endpoint::answers(vec![json!({ "Successful": [sent(9)] })]);
+    let ran = endpoint.send_lines(b"a\n");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let told = documents(&ran.out).remove(0);
+    assert_eq!([&told["sent"], &told["failed"]], [0, 1]);
+    assert_eq!(told["failures"][0]["line"], 1);
+    assert_eq!(told["failures"][0]["Code"], "NotAnswered");
+    assert_eq!(told.get("unsent_from"), None, "all lines were tried");
+}
+
+#[test]
+fn a_request_that_fails_tells_its_lines_and_where_to_go_on() {
+    let refusal = json!({ "__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "gone" });
+    let endpoint = Endpoint::answers(vec![refusal]);
+    let ran = endpoint.send_lines("x\n".repeat(25).as_bytes());
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(documents(&ran.err)[0]["error"]["code"], "QueueDoesNotExist");
+    let told = documents(&ran.out).remove(0);
+    let failures = told["failures"].as_array().expect("a list");
+    let lines: Vec<_> = failures.iter().filter_map(|one| one["line"].as_u64()).collect();
+    // How many lines are at hand when the request is made is up to the machine.
+    let tried = endpoint.requests()[0].len() as u64;
+    assert_eq!(lines, (1..=tried).collect::<Vec<_>>());
+    assert_eq!([&told["sent"], &told["failed"], &told["unsent_from"]], [0, tried, tried + 1]);
+}
+
+#[test]
+fn a_message_is_deleted_only_if_the_answer_says_so() {
+    let message =
+        |id: u64| json!({ "MessageId": id.to_string(), "ReceiptHandle": "h", "Body": "x" });
+    let endpoint = Endpoint::answers(vec![
+        json!({ "Messages": [message(1), message(2), message(3)] }),
+        json!({ "Successful": [{ "Id": "0" }], "Failed": [failed(1, true)] }),
+    ]);
+    let error = endpoint.run("receive", &["--delete", "--max", "3"], b"").error(1);
+    assert!(error.contains("did not tell whether a message was deleted"), "{error}");
+    assert!(error.contains("2 messages not deleted"), "{error}");
 }

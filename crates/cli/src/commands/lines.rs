@@ -4,15 +4,14 @@ use std::io::{self, BufRead};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
-};
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::send::Extras;
-use crate::error::{CliError, code_of};
+use crate::error::{CliError, NOT_ANSWERED, code_of};
 use crate::output::Output;
 use crate::progress::{Progress, line, messages};
 
@@ -31,7 +30,8 @@ const LINGER: Duration = Duration::from_millis(20);
 const ATTEMPTS_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many failures are told one by one.
+/// How many failures are told one by one. The lines of a request that failed are told beyond that:
+/// nothing is sent after them, and whoever goes on must know them.
 const FAILURES_SHOWN: usize = 20;
 
 /// A line of the input, counted from 1.
@@ -56,6 +56,8 @@ struct Tally {
     failed: u64,
     empty: u64,
     failures: Vec<Failure>,
+    /// The first of the lines that no request was made for, if not all of the input was sent.
+    unsent_from: Option<u64>,
 }
 
 /// Sends each line of standard input, in order.
@@ -77,6 +79,9 @@ pub(crate) async fn send_lines(
         if count > 0 {
             text.push_str(&format!("; {} {what}", messages(count)));
         }
+    }
+    if let Some(line) = tally.unsent_from {
+        text.push_str(&format!("; nothing was sent from line {line} on"));
     }
     let mut document = tally.to_json();
     document["seconds"] = json!(elapsed.as_secs_f64());
@@ -102,8 +107,12 @@ async fn send_all(
         if batch.is_empty() {
             return Ok(());
         }
-        send_batch(client, url, extras, batch, tally).await?;
+        let sent = send_batch(client, url, extras, batch, tally).await;
         progress.show(tally.sent);
+        if sent.is_err() {
+            tally.unsent_from = Some(next.map_or(tally.seen + 1, |line| line.number));
+            return sent;
+        }
     }
 }
 
@@ -138,7 +147,10 @@ async fn gather(
                 Err(_) => return Ok(batch),
             },
         };
-        let Some(bytes) = bytes.transpose()? else { break };
+        let bytes = bytes.transpose().inspect_err(|_| {
+            tally.unsent_from = Some(batch.first().map_or(tally.seen + 1, |line| line.number));
+        });
+        let Some(bytes) = bytes? else { break };
         let Some(line) = tally.accept(bytes, extra) else { continue };
         size += line.body.len() + extra;
         if size > BATCH_BYTES_MAX {
@@ -161,33 +173,12 @@ async fn send_batch(
     for attempt in 1.. {
         let entries = batch.iter().map(|line| entry(line, extras)).collect::<Result<_, _>>()?;
         let request = client.send_message_batch().queue_url(url).set_entries(Some(entries));
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let sentence = "its request failed; it may have been sent all the same";
-                for line in &batch {
-                    tally.fail(line.number, "RequestFailed", sentence, false);
-                }
-                return Err(error.into());
-            }
-        };
-        let successful = answer.successful().iter().map(SendMessageBatchResultEntry::id);
-        let failed = answer.failed().iter().map(BatchResultErrorEntry::id);
-        let told: Vec<&str> = successful.chain(failed).collect();
-        for line in batch.iter().filter(|line| !told.contains(&line.id().as_str())) {
-            let sentence = "the endpoint did not tell what became of it";
-            tally.fail(line.number, "NotAnswered", sentence, false);
-        }
-        tally.sent += answer.successful().len() as u64;
-        let (again, failed): (Vec<_>, Vec<_>) = answer
-            .failed()
-            .iter()
-            .partition(|entry| !entry.sender_fault() && attempt < ATTEMPTS_MAX);
-        failed.into_iter().for_each(|entry| tally.fail_entry(entry));
-        if again.is_empty() {
+        let answer = request.send().await.inspect_err(|_| tally.fail_request(&batch))?;
+        let again = |line| tally.absorb(line, &answer, attempt);
+        batch = batch.into_iter().filter_map(again).collect();
+        if batch.is_empty() {
             return Ok(());
         }
-        batch.retain(|line| again.iter().any(|entry| entry.id() == line.id()));
         sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
     }
     Ok(())
@@ -235,10 +226,27 @@ impl Tally {
         }
     }
 
-    fn fail_entry(&mut self, entry: &BatchResultErrorEntry) {
-        let line = entry.id().parse().unwrap_or(0);
-        let message = entry.message().unwrap_or("the endpoint gave no reason");
-        self.fail(line, code_of(entry.code()), message, entry.sender_fault());
+    /// Counts a line as the answer tells; gives it back if it is to be sent again.
+    fn absorb(
+        &mut self,
+        line: Line,
+        answer: &SendMessageBatchOutput,
+        attempt: u32,
+    ) -> Option<Line> {
+        let id = line.id();
+        match answer.failed().iter().find(|entry| entry.id() == id) {
+            Some(entry) if !entry.sender_fault() && attempt < ATTEMPTS_MAX => return Some(line),
+            Some(entry) => {
+                let message = entry.message().unwrap_or("the endpoint gave no reason");
+                self.fail(line.number, code_of(entry.code()), message, entry.sender_fault());
+            }
+            None if answer.successful().iter().any(|entry| entry.id() == id) => self.sent += 1,
+            None => {
+                let sentence = "the endpoint did not tell what became of it";
+                self.fail(line.number, NOT_ANSWERED, sentence, false);
+            }
+        }
+        None
     }
 
     fn fail(&mut self, line: u64, code: &str, message: &str, sender_fault: bool) {
@@ -247,6 +255,16 @@ impl Tally {
             let (code, message) = (code.to_owned(), message.to_owned());
             self.failures.push(Failure { line, code, message, sender_fault });
         }
+    }
+
+    fn fail_request(&mut self, batch: &[Line]) {
+        self.failed += batch.len() as u64;
+        self.failures.extend(batch.iter().map(|line| Failure {
+            line: line.number,
+            code: "RequestFailed".to_owned(),
+            message: "its request failed; it may have been sent all the same".to_owned(),
+            sender_fault: false,
+        }));
     }
 
     fn to_json(&self) -> Value {
@@ -259,12 +277,16 @@ impl Tally {
             })
         };
         let failures: Vec<_> = self.failures.iter().map(failure).collect();
-        json!({
+        let mut document = json!({
             "sent": self.sent,
             "failed": self.failed,
             "empty": self.empty,
             "failures": failures,
-        })
+        });
+        if let Some(line) = self.unsent_from {
+            document["unsent_from"] = json!(line);
+        }
+        document
     }
 }
 
@@ -323,5 +345,27 @@ mod tests {
         assert_eq!((tally.empty, tally.failed), (1, 2));
         let told: Vec<_> = tally.failures.iter().map(|one| (one.line, one.code.as_str())).collect();
         assert_eq!(told, [(3, "InvalidMessageContents"), (4, "InvalidParameterValue")]);
+    }
+
+    #[tokio::test]
+    async fn an_input_that_cannot_be_read_further_tells_where_it_ended() {
+        for (good, unsent_from) in [(vec![], 1), (vec![b"".to_vec(), b"a".to_vec()], 2)] {
+            let (sender, mut input) = mpsc::channel(3);
+            let lines = good.into_iter().map(Ok).chain([Err(io::Error::other("gone"))]);
+            lines.for_each(|line| sender.try_send(line).expect("there is room"));
+            let mut tally = Tally::default();
+            assert!(gather(&mut input, &mut None, 0, &mut tally).await.is_err());
+            assert_eq!(tally.unsent_from, Some(unsent_from));
+        }
+    }
+
+    #[test]
+    fn all_lines_of_a_request_that_failed_are_told() {
+        let mut tally = Tally::default();
+        (1..=30).for_each(|line| tally.fail(line, "InternalError", "no", false));
+        tally.fail_request(&[Line { number: 31, body: "a".to_owned() }]);
+        let told: Vec<_> = tally.failures.iter().map(|one| one.line).collect();
+        assert_eq!(told, (1..=20).chain([31]).collect::<Vec<_>>());
+        assert_eq!(tally.failed, 31);
     }
 }

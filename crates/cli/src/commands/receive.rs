@@ -9,7 +9,7 @@ use clap::Args;
 use super::url_of;
 use crate::commands::message;
 use crate::duration::Seconds;
-use crate::error::{CliError, code_of};
+use crate::error::{CliError, NOT_ANSWERED, code_of};
 use crate::output::Output;
 use crate::progress::{Progress, messages};
 use crate::queue_ref::QueueRef;
@@ -141,18 +141,26 @@ async fn delete(
     batch: &[Message],
     output: Output,
 ) -> Result<u64, CliError> {
-    let entry = |(index, one): (usize, &Message)| {
-        let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+    let ids = (0..batch.len()).map(|index| index.to_string());
+    let entry = |(id, one): (String, &Message)| {
+        let entry = DeleteMessageBatchRequestEntry::builder().id(id);
         entry.receipt_handle(one.receipt_handle().unwrap_or_default()).build()
     };
-    let entries: Result<_, _> = batch.iter().enumerate().map(entry).collect();
+    let entries: Result<_, _> = ids.clone().zip(batch).map(entry).collect();
     let entries = entries.map_err(|error| CliError::new("InvalidRequest", error.to_string()))?;
     let request = client.delete_message_batch().queue_url(url).set_entries(Some(entries));
     let answer = request.send().await?;
     for failed in answer.failed() {
         output.error(&CliError::new(code_of(failed.code()), failed.message().unwrap_or_default()));
     }
-    Ok(answer.failed().len() as u64)
+    let deleted = |id: &String| answer.successful().iter().any(|entry| entry.id() == id);
+    let failed = |id: &String| answer.failed().iter().any(|entry| entry.id() == id);
+    let undeleted: Vec<_> = ids.filter(|id| !deleted(id)).collect();
+    for _ in undeleted.iter().filter(|id| !failed(id)) {
+        let sentence = "the endpoint did not tell whether a message was deleted";
+        output.error(&CliError::new(NOT_ANSWERED, sentence));
+    }
+    Ok(undeleted.len() as u64)
 }
 
 impl ReceiveArgs {

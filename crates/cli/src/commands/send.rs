@@ -17,7 +17,8 @@ use crate::queue_ref::QueueRef;
 /// Send a message, or each line of standard input as one.
 ///
 /// With --json: {"MessageId", "MD5OfMessageBody", ...} as SQS answers. With --json and --lines:
-/// {"sent", "failed", "empty", "seconds", "failures": [{"line", "Code", "Message", "SenderFault"}]}.
+/// {"sent", "failed", "empty", "seconds", "failures": [{"line", "Code", "Message", "SenderFault"}]},
+/// and "unsent_from", the first line that was not tried, if a request failed as a whole.
 #[derive(Args, Debug)]
 pub(crate) struct SendArgs {
     /// Name, URL or ARN.
