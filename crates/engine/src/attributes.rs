@@ -5,6 +5,7 @@ mod fifo;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::message::illegal_character;
 use crate::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use crate::{access_policy, limits};
 pub use fifo::{DeduplicationScope, FifoAttributes, FifoThroughputLimit};
@@ -223,7 +224,9 @@ impl QueueAttributes {
                 self.kms_data_key_reuse_period = seconds(limits::KMS_REUSE_PERIOD_SECONDS)?;
             }
             AttributeName::KmsMasterKeyId => {
-                if value.len() > limits::KMS_KEY_ID_BYTES_MAX {
+                // A character that XML cannot carry would be told otherwise than it was set.
+                let is_illegal = illegal_character(value).is_some();
+                if is_illegal || value.len() > limits::KMS_KEY_ID_BYTES_MAX {
                     return Err(AttributeError::out_of_range(name));
                 }
                 self.kms_master_key_id = given.map(str::to_owned);
@@ -406,6 +409,23 @@ mod tests {
         assert_eq!(all(&with(&with_key, &changes).unwrap()), ["", "", "false"]);
         let managed = with(&with_key, &[(SqsManagedSseEnabled, "true")]).unwrap();
         assert_eq!(all(&managed), ["", "", "true"]);
+    }
+
+    #[test]
+    fn a_kms_key_is_told_as_it_was_set() {
+        let set = |key: &str| {
+            let changed =
+                with(&QueueAttributes::default(), &[(AttributeName::KmsMasterKeyId, key)]);
+            changed.map(|attributes| attributes.kms_master_key_id)
+        };
+        for key in ["alias/é \t", &"k".repeat(limits::KMS_KEY_ID_BYTES_MAX)] {
+            assert_eq!(set(key), Ok(Some(key.to_owned())));
+        }
+        for key in ["a\u{0}", "a\u{B}", "\u{C}a", "a\u{FFFE}", &"k".repeat(2049)] {
+            let error = set(key).unwrap_err();
+            assert_eq!(error.kind, AttributeErrorKind::InvalidValue, "{key:?}");
+            assert_eq!(error.message, "Invalid value for the parameter KmsMasterKeyId.");
+        }
     }
 
     #[test]

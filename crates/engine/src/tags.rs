@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::{TAG_KEY_CHARACTERS_MAX, TAG_VALUE_CHARACTERS_MAX, TAGS_MAX};
+use crate::message::illegal_character;
 
 /// A queue's tags by key. Case matters.
 pub type Tags = BTreeMap<String, String>;
@@ -50,7 +51,7 @@ pub fn check_key(key: &str) -> Result<(), TagRefusal> {
 
 fn check(key: &str, value: &str) -> Result<(), TagRefusal> {
     check_key(key)?;
-    if !key.chars().all(is_allowed) {
+    if !has_allowed_characters(key) {
         return Err(TagRefusal::KeyCharacters);
     }
     if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
@@ -59,13 +60,13 @@ fn check(key: &str, value: &str) -> Result<(), TagRefusal> {
     if value.chars().count() > TAG_VALUE_CHARACTERS_MAX {
         return Err(TagRefusal::ValueLength);
     }
-    if value.chars().all(is_allowed) { Ok(()) } else { Err(TagRefusal::ValueCharacters) }
+    if has_allowed_characters(value) { Ok(()) } else { Err(TagRefusal::ValueCharacters) }
 }
 
-/// Line tabulations and form feeds count as whitespace, but XML cannot carry them.
-fn is_allowed(c: char) -> bool {
-    let is_space = c.is_whitespace() && !matches!(c, '\u{B}' | '\u{C}');
-    c.is_alphanumeric() || is_space || "_.:/=+-@".contains(c)
+/// Unicode counts line tabulations and form feeds as whitespace, but XML cannot carry them.
+fn has_allowed_characters(text: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
+    text.chars().all(allowed) && illegal_character(text).is_none()
 }
 
 #[cfg(test)]
