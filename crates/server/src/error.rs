@@ -6,7 +6,7 @@ use formiga_engine::attributes::{AttributeError, AttributeErrorKind};
 use formiga_engine::catalog::CatalogRefusal;
 use formiga_engine::message::AttributeRefusal;
 use formiga_engine::names::QueueName;
-use formiga_wire::error::{ErrorKind, WireError};
+use formiga_wire::error::{ErrorKind, WireError, quoted};
 
 use crate::queues::Unanswered;
 
@@ -21,8 +21,16 @@ pub(crate) fn missing(parameter: impl Display) -> ApiError {
 
 /// A parameter has a value that SQS does not take.
 pub(crate) fn invalid(parameter: &str, value: impl Display, reason: impl Display) -> ApiError {
+    let value = value.to_string();
+    let value = quoted(&value);
     let message = format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}");
     ApiError::new(ErrorKind::InvalidParameterValue, message)
+}
+
+/// There is no attribute of this name.
+pub(crate) fn unknown_attribute(name: &str) -> ApiError {
+    let message = format!("Unknown Attribute {}.", quoted(name));
+    ApiError::new(ErrorKind::InvalidAttributeName, message)
 }
 
 /// An attribute of a queue was not accepted.

@@ -20,6 +20,32 @@ const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 // Answers.
 
 #[tokio::test]
+async fn an_error_quotes_the_beginning_of_a_long_value_and_tells_its_reason() {
+    let scene = Scene::memory().await;
+    let long = "x".repeat(100_000);
+    let system = json!({ &long: { "DataType": "String", "StringValue": "x" } });
+    for (action, input, end) in [
+        ("DeleteMessage", json!({ "ReceiptHandle": long }), "\" is not a valid receipt handle."),
+        ("GetQueueAttributes", json!({ "AttributeNames": [long] }), "."),
+        ("ReceiveMessage", json!({ "AttributeNames": [long] }), "."),
+        (
+            "SendMessage",
+            json!({ "MessageBody": "x", "MessageGroupId": long }),
+            " for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+        ),
+        (
+            "SendMessage",
+            json!({ "MessageBody": "x", "MessageSystemAttributes": system }),
+            "' is invalid.",
+        ),
+    ] {
+        let refusal = scene.on_queue(action, input).await.refusal();
+        assert!(refusal.ends_with(&format!("x…{end}")), "{action}: {refusal}");
+        assert!(refusal.len() < 2048, "{action}: {refusal}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_has_a_type_a_code_and_a_request_id() {
     let scene = Scene::memory().await;
     let answer = scene.call("GetQueueUrl", json!({ "QueueName": "missing" })).await;

@@ -40,6 +40,18 @@ impl WireError {
     }
 }
 
+/// `value` as sentences quote it: cut, with an ellipsis, where it is longer than any that is meant,
+/// so that what is said about it is still read.
+pub fn quoted(value: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| match value.char_indices().nth(QUOTED_CHARACTERS_MAX) {
+        Some((end, _)) => write!(f, "{}…", &value[..end]),
+        None => f.write_str(value),
+    })
+}
+
+/// Receipt handles and ids are shorter.
+const QUOTED_CHARACTERS_MAX: usize = 1024;
+
 /// A quoted policy of 8 KiB fits.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
@@ -388,6 +400,14 @@ mod tests {
         assert!(error.message.starts_with("éé") && error.message.ends_with("é…"));
         let whole = "x".repeat(MESSAGE_BYTES_MAX);
         assert_eq!(WireError::new(ErrorKind::InvalidParameterValue, &*whole).message, whole);
+    }
+
+    #[test]
+    fn a_value_is_quoted_up_to_1024_characters() {
+        let whole = "é".repeat(QUOTED_CHARACTERS_MAX);
+        assert_eq!(quoted("").to_string(), "");
+        assert_eq!(quoted(&whole).to_string(), whole);
+        assert_eq!(quoted(&format!("{whole}ab")).to_string(), format!("{whole}…"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ErrorKind, WireError};
+use crate::error::{ErrorKind, WireError, quoted};
 use crate::form::QueryForm;
 use crate::query::{self, Parameters};
 use crate::{json, query_json, xml};
@@ -217,7 +217,7 @@ impl<'a> Call<'a> {
 
     /// The refusal of an action that does not exist.
     pub fn unknown_operation(&self) -> WireError {
-        let action = self.operation.action;
+        let action = quoted(self.operation.action);
         unknown(match self.protocol {
             Protocol::Json => format!("The operation {action} does not exist."),
             _ => format!("The action {action} is not valid for this endpoint."),

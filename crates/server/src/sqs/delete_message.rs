@@ -2,7 +2,7 @@
 
 use formiga_engine::queue::DeleteRefusal;
 use formiga_engine::receipt::ReceiptHandle;
-use formiga_wire::error::ErrorKind;
+use formiga_wire::error::{ErrorKind, quoted};
 use formiga_wire::sqs::DeleteMessageInput;
 
 use crate::context::Context;
@@ -44,7 +44,10 @@ pub(super) fn parse_handle(
         Ok(handle) => Ok(handle),
         Err(_) => Err(ApiError::new(
             ErrorKind::ReceiptHandleIsInvalid,
-            format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+            format!(
+                "The input receipt handle \"{}\" is not a valid receipt handle.",
+                quoted(handle)
+            ),
         )),
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use formiga_engine::attributes::AttributeName;
-use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{GetQueueAttributesInput, GetQueueAttributesOutput};
 
 use crate::context::Context;
@@ -59,8 +58,7 @@ fn parse_names(names: &[String]) -> Result<impl Fn(&str) -> bool + '_, ApiError>
             || COUNTERS.contains(&name)
     };
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let message = format!("Unknown Attribute {unknown}.");
-        return Err(ApiError::new(ErrorKind::InvalidAttributeName, message));
+        return Err(error::unknown_attribute(unknown));
     }
     let all = names.iter().any(|name| name == "All");
     Ok(move |wanted: &str| all || names.iter().any(|name| name == wanted))

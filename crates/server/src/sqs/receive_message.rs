@@ -100,10 +100,7 @@ fn parse_system_names(
 ) -> Result<Vec<String>, ApiError> {
     let names: Vec<String> = deprecated.into_iter().chain(current).flatten().collect();
     match names.iter().find(|name| !SYSTEM_NAMES.contains(&name.as_str())) {
-        Some(unknown) => {
-            let message = format!("Unknown Attribute {unknown}.");
-            Err(ApiError::new(ErrorKind::InvalidAttributeName, message))
-        }
+        Some(unknown) => Err(error::unknown_attribute(unknown)),
         None => Ok(names),
     }
 }

@@ -12,7 +12,7 @@ use formiga_engine::message::{
     self, ILLEGAL_CHARACTERS, MessageAttributes, MessageContent, UncheckedAttribute,
 };
 use formiga_engine::queue::{NewMessage, SentMessage, Sequence};
-use formiga_wire::error::ErrorKind;
+use formiga_wire::error::{ErrorKind, quoted};
 use formiga_wire::sqs::{MessageAttributeValue, SendMessageInput, SendMessageOutput};
 use uuid::Uuid;
 
@@ -249,6 +249,7 @@ fn parse_system_attributes(
     let mut trace_header = None;
     for (name, value) in attributes {
         if name != "AWSTraceHeader" {
+            let name = quoted(&name);
             return invalid(format!("Message system attribute name '{name}' is invalid."));
         }
         if value.data_type.as_deref() != Some("String") {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::{Parameter, is_number};
-use crate::error::{ErrorKind, WireError};
+use crate::error::{ErrorKind, WireError, quoted};
 use crate::form::{self, Member, Shape};
 
 /// The parameters whose names start with one path.
@@ -215,6 +215,7 @@ impl Refusal {
     }
 
     fn invalid(value: &str, path: &str, reason: &str) -> Refusal {
+        let value = quoted(value);
         let message = format!("Value {value} for parameter {path} is invalid. Reason: {reason}");
         Refusal(WireError::new(ErrorKind::InvalidParameterValue, message))
     }

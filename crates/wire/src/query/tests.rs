@@ -184,6 +184,15 @@ fn a_refusal_names_the_parameter() {
 }
 
 #[test]
+fn a_refusal_of_a_long_value_still_tells_the_reason() {
+    let refusal = refusal::<SendMessageInput>(&format!("DelaySeconds={}", "9".repeat(1 << 20)));
+    assert!(refusal.len() < 2048);
+    assert!(
+        refusal.ends_with("9… for parameter DelaySeconds is invalid. Reason: Must be an integer.")
+    );
+}
+
+#[test]
 fn a_request_has_no_more_parameters_than_its_memory_is_worth() {
     let query = |count| "AttributeName.1=a&".repeat(count);
     assert_eq!(names(&query(PARAMETERS_MAX)), texts(["a"]));
