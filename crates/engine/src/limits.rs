@@ -25,6 +25,14 @@ pub const MESSAGE_ATTRIBUTES_MAX: usize = 10;
 /// "The message attribute name can be up to 256 characters long"; the data type likewise.
 pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
 
+/// "A number can have up to 38 digits of precision". Leading and trailing zeros are none: "Amazon SQS
+/// removes leading and trailing zeroes."
+pub const NUMBER_DIGITS_MAX: usize = 38;
+
+/// "It can be between 10^-128 and 10^+126": the powers of ten of the smallest and the largest number,
+/// positive or negative. Zero is a number too.
+pub const NUMBER_POWERS: RangeInclusive<i64> = -128..=126;
+
 /// The longest `AWSTraceHeader`, in bytes. SQS names no limit and does not count trace headers
 /// towards the message size, but a header of X-Ray has some 100 bytes, and what is not counted must
 /// not be large.

@@ -5,7 +5,9 @@ use std::fmt;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, MESSAGE_ATTRIBUTES_MAX};
+use crate::limits::{
+    ATTRIBUTE_NAME_BYTES_MAX, MESSAGE_ATTRIBUTES_MAX, NUMBER_DIGITS_MAX, NUMBER_POWERS,
+};
 
 /// What a sender handed in and a receiver gets back, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -369,22 +371,38 @@ fn check_name(name: &str) -> Result<(), AttributeRefusal> {
     }
 }
 
-/// Sign, digits with an optional fraction, optional exponent.
+/// Sign, digits with an optional fraction, optional exponent; of a magnitude and a precision that
+/// SQS takes.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mantissa_ok =
-        digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty());
-    let exponent_ok = exponent.is_none_or(|exponent| {
-        let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !unsigned.is_empty() && digits(unsigned)
-    });
-    mantissa_ok && exponent_ok
+    let digits = [whole, fraction].concat();
+    let Some(exponent) = parse_exponent(exponent) else { return false };
+    is_digits(&digits) && is_in_range(&digits, exponent.saturating_add(whole.len() as i64))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The value of an exponent. One that is too large to be kept is too large for any number but zero.
+fn parse_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let magnitude = digits.parse().unwrap_or(i64::MAX);
+    is_digits(digits).then_some(if text.starts_with('-') { -magnitude } else { magnitude })
+}
+
+/// Whether `0.{digits}`, times ten to the power of `exponent`, is zero or in the range of numbers,
+/// whose upper end is 10^126 itself.
+fn is_in_range(digits: &str, exponent: i64) -> bool {
+    let without_leading = digits.trim_start_matches('0');
+    let significant = without_leading.trim_end_matches('0');
+    let leading = (digits.len() - without_leading.len()) as i64;
+    let power = exponent.saturating_sub(leading + 1);
+    let is_above_end = power == *NUMBER_POWERS.end() && significant != "1";
+    significant.is_empty()
+        || significant.len() <= NUMBER_DIGITS_MAX && NUMBER_POWERS.contains(&power) && !is_above_end
 }
 
 #[cfg(test)]
@@ -504,6 +522,77 @@ mod tests {
         for (name, data_type, value) in accepted {
             assert!(MessageAttributes::parse(vec![text(name, data_type, value)]).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn numbers_have_at_most_38_digits_and_lie_between_10_to_the_minus_128_and_10_to_the_126() {
+        let (nines, zeros) = ("9".repeat(38), "0".repeat(300));
+        let ten_to = |power: usize| format!("1{}", "0".repeat(power));
+        for accepted in [
+            "0",
+            "-0",
+            "+0.000",
+            "0e999999999999999999999",
+            "1",
+            "-1.5E+10",
+            ".5",
+            "5.",
+            "1e126",
+            "-1e126",
+            "0.1e127",
+            "10e125",
+            "1e-128",
+            "-1e-128",
+            "1000e-131",
+            "9.99e125",
+            &nines,
+            &ten_to(126),
+            &format!("-{nines}e88"),
+            &format!("{zeros}{nines}"),
+            &format!("{zeros}1.{zeros}"),
+            &format!("1.{}1", "0".repeat(36)),
+            &format!("0.{}1", "0".repeat(127)),
+            &format!("1{zeros}e-300"),
+        ] {
+            assert!(is_number(accepted), "{accepted}");
+        }
+        for refused in [
+            "",
+            ".",
+            "+",
+            "-",
+            "e5",
+            "1e",
+            "1e+",
+            "1e1.5",
+            "1.2.3",
+            "--1",
+            " 1",
+            "1 ",
+            "0x10",
+            "NaN",
+            "inf",
+            "1_000",
+            "١",
+            "1.000001e126",
+            "2e126",
+            "1e127",
+            "-1e127",
+            "9.9e-129",
+            "1e-129",
+            "1e999999999999999999999",
+            "1e-999999999999999999999",
+            &format!("{nines}1"),
+            &format!("{nines}e89"),
+            &ten_to(127),
+            &format!("1.{}1", "0".repeat(37)),
+            &format!("0.{}1", "0".repeat(128)),
+        ] {
+            assert!(!is_number(refused), "{refused}");
+        }
+        let value = format!("{nines}1");
+        let refusal = MessageAttributes::parse(vec![text("n", "Number.int", &value)]).unwrap_err();
+        assert_eq!(refusal, AttributeRefusal::NotANumber("n".into()));
     }
 
     #[test]
