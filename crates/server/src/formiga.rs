@@ -5,16 +5,15 @@ use std::time::Duration;
 use formiga_store::{Append, Change};
 use formiga_wire::error::ErrorKind;
 use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput};
-use formiga_wire::protocol::Call;
 
 use crate::error::{self, ApiError};
-use crate::gateway::{Answer, Gateway, run};
+use crate::gateway::{Answer, Call, Gateway, run};
 
 /// How far ahead the server's clock was moved, in milliseconds; kept with the data.
 pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
 
 /// The answer to the action, or `None` when there is no such action.
-pub(crate) async fn act(gateway: &Gateway, action: &str, call: &Call<'_>) -> Option<Answer> {
+pub(crate) async fn act(gateway: &Gateway, action: &str, call: &mut Call<'_>) -> Option<Answer> {
     match action {
         "AdvanceClock" => Some(run(call, async |input| advance_clock(gateway, input).await).await),
         _ => None,

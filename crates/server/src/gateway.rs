@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use formiga_engine::names::Region;
 use formiga_wire::form::QueryForm;
-use formiga_wire::protocol::{self, Call, Head, Protocol};
+use formiga_wire::protocol::{self, Head, Protocol};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
@@ -46,6 +46,9 @@ pub(crate) struct Gateway {
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) under_way: AtomicUsize,
 }
+
+/// A request for an action, whose body counts as memory of requests until it is decoded.
+pub(crate) type Call<'a> = protocol::Call<'a, BoundedBody>;
 
 /// What an action answers with: its encoded output.
 pub(crate) type Answer = Result<Vec<u8>, ApiError>;
@@ -114,15 +117,17 @@ impl Gateway {
                 let operation = wire_head.target_operation()?;
                 let body = self.read(head, body).await?;
                 let context = self.context(head, None, &body, request_id);
-                self.dispatch(&context, &Call::json(operation, &body, &id)).await
+                self.dispatch(context, Call::json(operation, body, &id)).await
             }
             Protocol::Query | Protocol::QueryJson => {
                 let body = self.read(head, body).await?;
-                let parameters = wire_head.parameters(&body)?;
-                let call = Call::query(wire_head, &parameters, &id)?;
+                let parameters = wire_head.parameters(&body)?.into_owned();
+                let action = parameters.action()?.to_owned();
                 let presigned = parameters.get("X-Amz-Credential");
                 let context = self.context(head, presigned, &body, request_id);
-                self.dispatch(&context, &call).await
+                drop(body);
+                let call = Call::query(wire_head, &action, parameters, &id)?;
+                self.dispatch(context, call).await
             }
         }
     }
@@ -161,10 +166,10 @@ impl Gateway {
         }
     }
 
-    async fn dispatch(&self, context: &Context, call: &Call<'_>) -> Answer {
+    async fn dispatch(&self, mut context: Context, mut call: Call<'_>) -> Answer {
         let answer = match call.operation.service {
-            "AmazonSQS" => sqs::act(context, call.operation.action, call).await,
-            "Formiga" => formiga::act(self, call.operation.action, call).await,
+            "AmazonSQS" => sqs::act(&mut context, call.operation.action, &mut call).await,
+            "Formiga" => formiga::act(self, call.operation.action, &mut call).await,
             _ => None,
         };
         if matches!(answer, Some(Ok(_))) {
@@ -255,9 +260,10 @@ const TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
-/// Decodes the input, acts, and encodes the output.
+/// Decodes the input, acts, and encodes the output. The body is gone before the action begins, which
+/// may be a long poll.
 pub(crate) async fn run<I, O>(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     action: impl AsyncFnOnce(I) -> Result<O, ApiError>,
 ) -> Answer
 where
@@ -269,7 +275,7 @@ where
 
 /// The same for actions without output.
 pub(crate) async fn run_silent<I>(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     action: impl AsyncFnOnce(I) -> Result<(), ApiError>,
 ) -> Answer
 where

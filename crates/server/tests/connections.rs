@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use common::http::{Connection, eventually, soon};
+use common::http::{Connection, eventually, head, soon};
 use common::process::Process;
 use common::scene::Scene;
 
@@ -209,6 +209,57 @@ async fn a_body_in_small_chunks_takes_no_more_memory_than_another() {
     scene.settle().await;
     let body = json!({ "QueueUrl": scene.url, "MessageBody": "x".repeat(MEBIBYTE - 1) });
     assert_eq!(scene.call("SendMessage", body).await.status, 200);
+}
+
+/// How many of 40 long polls of a MiB each, more than the memory of requests holds, get a message:
+/// `request` makes one of a connection and a queue's URL.
+async fn large_polls_that_end_well(request: impl Fn(&Connection, &str) -> Vec<u8>) -> usize {
+    let scene = Scene::configured(|config| config.request_memory_mib = 16).await;
+    let mut polls = Vec::new();
+    for _ in 0..40 {
+        let mut connection = scene.connect().await;
+        // Who is refused may learn of it while it still writes.
+        let _ = connection.try_write(request(&connection, &scene.url)).await;
+        scene.settle().await;
+        polls.push(connection);
+    }
+    for number in 0..40 {
+        scene.send(&number.to_string()).await;
+    }
+    let mut well = 0;
+    for mut poll in polls {
+        let answer = soon("the poll ends", poll.try_answer()).await;
+        well += usize::from(answer.is_ok_and(|answer| answer.status == 200));
+    }
+    well
+}
+
+#[tokio::test]
+async fn long_polls_hold_nothing_of_their_requests() {
+    let json = |connection: &Connection, url: &str| {
+        let input = json!({ "QueueUrl": url, "WaitTimeSeconds": 20 }).to_string();
+        connection.request("AmazonSQS.ReceiveMessage", &[], input + &" ".repeat(MEBIBYTE))
+    };
+    assert_eq!(large_polls_that_end_well(json).await, 40);
+    let form = |_: &Connection, _: &str| {
+        let body = "Action=ReceiveMessage&WaitTimeSeconds=20&Unknown=".to_owned();
+        let body = body + &"x".repeat(MEBIBYTE);
+        let length = body.len().to_string();
+        let headers = [("Host", "localhost"), ("Content-Length", length.as_str())];
+        [head("POST", "/000000000000/q", &headers), body].concat().into_bytes()
+    };
+    assert_eq!(large_polls_that_end_well(form).await, 40);
+}
+
+#[tokio::test]
+async fn long_polls_that_keep_much_are_accounted_for() {
+    let names = |connection: &Connection, url: &str| {
+        let names = vec!["name"; MEBIBYTE / 7];
+        let input =
+            json!({ "QueueUrl": url, "WaitTimeSeconds": 20, "MessageAttributeNames": names });
+        connection.request("AmazonSQS.ReceiveMessage", &[], input.to_string())
+    };
+    assert!(large_polls_that_end_well(names).await < 20);
 }
 
 #[tokio::test]

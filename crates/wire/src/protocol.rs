@@ -1,5 +1,7 @@
 //! [`Head`] tells which protocol a request speaks, [`Call`] what it asks for and how it is answered.
 
+use std::ops::Deref;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -143,55 +145,55 @@ impl<'a> Operation<'a> {
 }
 
 /// One request for an action: reads its input and writes its answer, each as its protocol does.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+///
+/// It owns what the input is read from, a body of type `B`, until it is read: an action may take
+/// long, and nobody needs the body meanwhile.
+#[derive(Debug)]
+pub struct Call<'a, B> {
     /// What is asked for.
     pub operation: Operation<'a>,
     protocol: Protocol,
-    input: Input<'a>,
+    input: Option<Input<B>>,
     request_id: &'a str,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Input<'a> {
-    Json(&'a [u8]),
-    Query(&'a Parameters<'a>),
+#[derive(Debug)]
+enum Input<B> {
+    Json(B),
+    Query(Parameters<'static>),
 }
 
 /// Actions that name no queue, which the URL of one does not offer.
 const ROOT_ACTIONS: [&str; 2] = ["CreateQueue", "ListQueues"];
 
-impl<'a> Call<'a> {
+impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
     /// A call in AWS JSON.
-    pub fn json(operation: Operation<'a>, body: &'a [u8], request_id: &'a str) -> Call<'a> {
-        Call { operation, protocol: Protocol::Json, input: Input::Json(body), request_id }
+    pub fn json(operation: Operation<'a>, body: B, request_id: &'a str) -> Call<'a, B> {
+        Call { operation, protocol: Protocol::Json, input: Some(Input::Json(body)), request_id }
     }
 
-    /// A call in the Query protocol, which knows SQS only.
+    /// A call in the Query protocol, which knows SQS only, for the action that `parameters` name.
     pub fn query(
         head: &Head<'_>,
-        parameters: &'a Parameters<'a>,
+        action: &'a str,
+        parameters: Parameters<'static>,
         request_id: &'a str,
-    ) -> Result<Call<'a>, WireError> {
-        let action = parameters.get("Action").filter(|action| !action.is_empty());
-        let Some(action) = action else {
-            let message = "The request must contain the parameter Action.";
-            return Err(WireError::new(ErrorKind::MissingParameter, message));
-        };
+    ) -> Result<Call<'a, B>, WireError> {
         let operation = Operation { service: "AmazonSQS", action };
         let protocol = head.protocol();
-        let call = Call { operation, protocol, input: Input::Query(parameters), request_id };
+        let input = Some(Input::Query(parameters));
+        let call = Call { operation, protocol, input, request_id };
         match head.is_queue_path() && ROOT_ACTIONS.contains(&action) {
             true => Err(call.unknown_operation()),
             false => Ok(call),
         }
     }
 
-    /// Decodes the input.
-    pub fn decode<T: DeserializeOwned + QueryForm>(&self) -> Result<T, WireError> {
-        match self.input {
-            Input::Json(body) => json::decode(body),
-            Input::Query(parameters) => query::decode(parameters),
+    /// Decodes the input, once, and drops what it is read from.
+    pub fn decode<T: DeserializeOwned + QueryForm>(&mut self) -> Result<T, WireError> {
+        match self.input.take().expect("an input is decoded once") {
+            Input::Json(body) => json::decode(&body),
+            Input::Query(parameters) => query::decode(&parameters),
         }
     }
 
@@ -249,8 +251,17 @@ mod tests {
     }
 
     fn send(head: &Head<'_>, body: &str) -> Result<SendMessageInput, WireError> {
-        let parameters = head.parameters(body.as_bytes())?;
-        Call::query(head, &parameters, "id")?.decode()
+        let parameters = head.parameters(body.as_bytes())?.into_owned();
+        let action = parameters.action()?.to_owned();
+        query(head, &action, parameters)?.decode()
+    }
+
+    fn query<'a>(
+        head: &Head<'_>,
+        action: &'a str,
+        parameters: Parameters<'static>,
+    ) -> Result<Call<'a, &'static [u8]>, WireError> {
+        Call::query(head, action, parameters, "id")
     }
 
     #[test]
@@ -379,11 +390,11 @@ mod tests {
         for action in ROOT_ACTIONS {
             let body = format!("Action={action}&QueueName=q");
             let root = post(FORM, None);
-            let parameters = root.parameters(body.as_bytes()).unwrap();
-            let input = Call::query(&root, &parameters, "id").unwrap().decode();
+            let parameters = root.parameters(body.as_bytes()).unwrap().into_owned();
+            let input = query(&root, action, parameters.clone()).unwrap().decode();
             assert_eq!(input.map(|input: CreateQueueInput| input.queue_name), Ok(Some("q".into())));
             let on_queue = Head { path: "/000000000000/q", ..root };
-            let error = Call::query(&on_queue, &parameters, "id").unwrap_err();
+            let error = query(&on_queue, action, parameters).unwrap_err();
             let message = format!("The action {action} is not valid for this endpoint.");
             assert_eq!(error, WireError::new(ErrorKind::UnknownOperation, message));
         }

@@ -64,6 +64,22 @@ impl<'a> Parameters<'a> {
         Ok(Parameters(parameters))
     }
 
+    /// The action that is asked for.
+    pub fn action(&self) -> Result<&str, WireError> {
+        let action = self.get("Action").filter(|action| !action.is_empty());
+        let message = "The request must contain the parameter Action.";
+        action.ok_or_else(|| WireError::new(ErrorKind::MissingParameter, message))
+    }
+
+    /// The same parameters, which outlive what they were read from.
+    pub fn into_owned(self) -> Parameters<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let parameters = self.0.into_iter();
+        let parameters = parameters
+            .map(|Parameter { name, value }| Parameter { name: owned(name), value: owned(value) });
+        Parameters(parameters.collect())
+    }
+
     /// The value of the parameter with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let last = self.0.iter().rfind(|parameter| parameter.name == name);

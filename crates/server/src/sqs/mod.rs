@@ -28,13 +28,14 @@ mod start_message_move_task;
 mod tag_queue;
 mod untag_queue;
 
-use formiga_wire::protocol::Call;
+use formiga_wire::sqs::ReceiveMessageInput;
 
+use crate::body::MemoryShare;
 use crate::context::Context;
-use crate::gateway::{Answer, run, run_silent};
+use crate::gateway::{Answer, Call, run, run_silent};
 
 /// The answer to the action, or `None` when there is no such action.
-pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<Answer> {
+pub(crate) async fn act(ctx: &mut Context, action: &str, call: &mut Call<'_>) -> Option<Answer> {
     Some(match action {
         "AddPermission" => {
             run_silent(call, async |input| add_permission::add_permission(ctx, input).await).await
@@ -95,7 +96,13 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
             run_silent(call, async |input| purge_queue::purge_queue(ctx, input).await).await
         }
         "ReceiveMessage" => {
-            run(call, async |input| receive_message::receive_message(ctx, input).await).await
+            run(call, async |input| {
+                if keeps_little(&input) {
+                    ctx.memory = MemoryShare::default();
+                }
+                receive_message::receive_message(ctx, input).await
+            })
+            .await
         }
         "RemovePermission" => {
             run_silent(call, async |input| remove_permission::remove_permission(ctx, input).await)
@@ -125,4 +132,19 @@ pub(crate) async fn act(ctx: &Context, action: &str, call: &Call<'_>) -> Option<
         }
         _ => return None,
     })
+}
+
+/// Whether a receive keeps next to nothing of its request while it waits, so that long polls leave
+/// the memory of requests alone. It keeps its queue's URL and the names of attributes, on which SQS
+/// names no limit: one with a long URL or very many names holds its share.
+fn keeps_little(input: &ReceiveMessageInput) -> bool {
+    const NAMES_MAX: usize = 100;
+    const BYTES_MAX: usize = 4096;
+    let lists = [
+        &input.attribute_names,
+        &input.message_system_attribute_names,
+        &input.message_attribute_names,
+    ];
+    let names = || lists.into_iter().flatten().flatten().chain(&input.queue_url);
+    names().count() <= NAMES_MAX && names().map(String::len).sum::<usize>() <= BYTES_MAX
 }

@@ -170,12 +170,13 @@ impl Exchanges {
         self.used.insert(path);
         let request = HttpRequest::parse(&request);
         let head = request.head();
-        let parameters;
-        let call = match head.protocol() {
+        let action_of_form;
+        let mut call = match head.protocol() {
             Protocol::Json => Call::json(head.target_operation()?, request.body, REQUEST_ID),
             _ => {
-                parameters = head.parameters(request.body)?;
-                Call::query(&head, &parameters, REQUEST_ID)?
+                let parameters = head.parameters(request.body)?.into_owned();
+                action_of_form = parameters.action()?.to_owned();
+                Call::query(&head, &action_of_form, parameters, REQUEST_ID)?
             }
         };
         if action(case) != call.operation.action {
