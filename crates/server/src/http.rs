@@ -1,6 +1,8 @@
 //! The listener: connections, their limits, and their graceful end.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
@@ -50,6 +52,21 @@ const STREAMS_MAX: u32 = 128;
 
 /// An HTTP/2 client that vanished is noticed after twice this time.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How many connections wait in the operating system's queue until they are accepted, unless it
+/// allows fewer. Clients beyond try again after a second.
+const QUEUED_CONNECTIONS_MAX: u32 = 1024;
+
+/// Listens, also where the connections of an earlier server have not quite ended.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUED_CONNECTIONS_MAX)
+}
 
 /// Serves connections until `stopping` turns true; then takes no new work and returns when the
 /// requests under way are answered. Beyond `connections_max` open connections, new ones wait in the
@@ -103,7 +120,7 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     complaints: &mut Complaints,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = match places.clone().try_acquire_owned() {
         Ok(place) => place,
         Err(_) => {
@@ -209,7 +226,7 @@ impl Drop for UnderWay<'_> {
 
 /// Whether the client speaks HTTP/2 from the first byte: it sends a preface that is no request of
 /// HTTP/1.1. Looks at what has arrived without taking it.
-async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0; PREFACE.len()];
     loop {
         let arrived = stream.peek(&mut start).await?;

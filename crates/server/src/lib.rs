@@ -34,7 +34,6 @@ use formiga_store::{
     SqliteOptions, SqliteStore, Store,
 };
 use rustix::process::{Resource, Rlimit};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -101,7 +100,7 @@ impl Server {
             Region::parse(&config.region).map_err(|_| StartError::Region(config.region.clone()))?;
         // Listening comes first: who cannot listen should not take over a store.
         let failed = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let listener = http::listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
 
         let store = open_store(config)?;

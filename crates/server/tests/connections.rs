@@ -333,12 +333,30 @@ async fn a_flood_of_connections_leaves_those_who_are_in_and_the_store_alone() {
     assert!(end.log.lines().count() < 50, "the log is not flooded: {}", end.log);
 }
 
+#[tokio::test]
+async fn a_thousand_clients_wait_in_the_operating_systems_queue() {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let waiting = allowed.trim().parse::<usize>().unwrap().min(1000);
+    raise_file_limit(MANY + FILES_BESIDE);
+    let scene = Scene::configured(|config| config.connections_max = 1).await;
+    let mut first = scene.connect().await;
+    first.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+    let mut queued = Vec::new();
+    for _ in 0..waiting {
+        queued.push(soon("a connection", TcpStream::connect(scene.address())).await.unwrap());
+    }
+    first.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+}
+
 /// How many connections are opened, if the limits of this machine allow it.
 const MANY: u64 = 20_000;
 
+/// How many files the other tests may open at the same time.
+const FILES_BESIDE: u64 = 2500;
+
 #[tokio::test]
 async fn twenty_thousand_idle_connections_cost_little() {
-    let many = raise_file_limit(MANY + 500).saturating_sub(500).min(MANY);
+    let many = raise_file_limit(MANY + FILES_BESIDE).saturating_sub(FILES_BESIDE).min(MANY);
     if many < MANY {
         println!("ONLY {many} connections are tried: this machine allows no more open files");
     }
