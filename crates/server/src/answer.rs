@@ -35,29 +35,51 @@ impl AnswerMemory {
         if units > 0 {
             let share = self.0.clone().acquire_many_owned(units);
             let share = tokio::time::timeout(MEMORY_WAIT, share).await.ok()?;
-            answer.share = Some(share.expect("the semaphore is never closed"));
+            answer.share = Some(Arc::new(share.expect("the semaphore is never closed")));
         }
         Some(answer)
     }
 }
 
-/// The bytes of an answer that its client has not taken yet.
+/// The bytes of an answer that its connection was not handed yet.
 pub(crate) struct AnswerBody {
     rest: Bytes,
-    share: Option<OwnedSemaphorePermit>,
-    progress: Option<Untaken>,
+    share: Option<Arc<OwnedSemaphorePermit>>,
+    untaken: Option<Arc<Untaken>>,
 }
 
 impl<B: Into<Bytes>> From<B> for AnswerBody {
     fn from(bytes: B) -> AnswerBody {
-        AnswerBody { rest: bytes.into(), share: None, progress: None }
+        AnswerBody { rest: bytes.into(), share: None, untaken: None }
+    }
+}
+
+/// A piece of an answer, which its connection drops when it has left. In HTTP/2 it may lie there for
+/// as long as its client asks for a part of it only.
+struct Piece {
+    bytes: Bytes,
+    _share: Option<Arc<OwnedSemaphorePermit>>,
+    untaken: Option<Arc<Untaken>>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some(untaken) = &self.untaken {
+            untaken.0.taken.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl AnswerBody {
     /// Counts as an answer of the connection until it is taken.
     pub(crate) fn on(mut self, progress: &Arc<Progress>) -> AnswerBody {
-        self.progress = Some(Untaken::new(progress));
+        self.untaken = Some(Arc::new(Untaken::new(progress)));
         self
     }
 }
@@ -70,14 +92,13 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(untaken) = &self.progress {
-            untaken.0.steps.fetch_add(1, Ordering::Relaxed);
-        }
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
         let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
+        let bytes = self.rest.split_to(length);
+        let (_share, untaken) = (self.share.clone(), self.untaken.clone());
+        let piece = Bytes::from_owner(Piece { bytes, _share, untaken });
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -93,14 +114,26 @@ impl Body for AnswerBody {
 /// What a connection's client has asked for and taken.
 #[derive(Default)]
 pub(crate) struct Progress {
-    /// Grows with every request, every piece of an answer, and every answer taken.
+    /// Grows when a request or an answer begins or ends.
     steps: AtomicU64,
+    /// Grows with every piece of an answer that left. Requests are no progress: a client that only
+    /// asks would hold its answers for ever.
+    taken: AtomicU64,
     /// Requests and answers under way.
     under_way: AtomicUsize,
     /// Answers that were not taken whole.
     untaken: AtomicUsize,
 }
 
+/// What [`Progress`] was at a moment.
+struct Moment {
+    steps: u64,
+    taken: u64,
+    under_way: usize,
+    untaken: usize,
+}
+
+/// An answer that has not left whole.
 struct Untaken(Arc<Progress>);
 
 impl Untaken {
@@ -133,17 +166,28 @@ impl Progress {
     /// way, or for `stalled` while answers were there to be taken.
     pub(crate) async fn stands_still(&self, idle: Duration, stalled: Duration) {
         let pause = idle.min(stalled);
-        let (mut steps, mut still) = (self.steps.load(Ordering::Relaxed), Duration::ZERO);
+        let (mut before, mut unused, mut untaken) = (self.now(), Duration::ZERO, Duration::ZERO);
         loop {
             tokio::time::sleep(pause).await;
-            let now = self.steps.load(Ordering::Relaxed);
-            still = if now == steps { still + pause } else { Duration::ZERO };
-            steps = now;
-            let unused = self.under_way.load(Ordering::Relaxed) == 0 && still >= idle;
-            let untaken = self.untaken.load(Ordering::Relaxed) > 0 && still >= stalled;
-            if unused || untaken {
+            let now = self.now();
+            let is_unused = now.under_way == 0 && now.steps == before.steps;
+            // An answer that was made during the pause has its time before it.
+            let is_untaken = now.untaken.min(before.untaken) > 0 && now.taken == before.taken;
+            unused = if is_unused { unused + pause } else { Duration::ZERO };
+            untaken = if is_untaken { untaken + pause } else { Duration::ZERO };
+            if unused >= idle || untaken >= stalled {
                 return;
             }
+            before = now;
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment {
+            steps: self.steps.load(Ordering::Relaxed),
+            taken: self.taken.load(Ordering::Relaxed),
+            under_way: self.under_way.load(Ordering::Relaxed),
+            untaken: self.untaken.load(Ordering::Relaxed),
         }
     }
 }
@@ -197,5 +241,37 @@ mod tests {
         }
         drop(answer);
         assert!(ends(&progress).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_but_takes_nothing_is_not_waited_for() {
+        let progress = Arc::new(Progress::default());
+        let _answer = AnswerBody::from(vec![0; PIECE]).on(&progress);
+        let asks = async {
+            for _ in 0..1000 {
+                tokio::time::sleep(10 * SECOND).await;
+                progress.begin();
+                progress.end();
+            }
+        };
+        tokio::select! {
+            () = progress.stands_still(75 * SECOND, 60 * SECOND) => {}
+            () = asks => panic!("it is waited for"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_not_taken_before_its_last_piece_has_left() {
+        let (memory, progress) = (AnswerMemory::new(UNIT), Arc::new(Progress::default()));
+        let mut answer = memory.hold(vec![0; UNIT]).await.expect("there is memory").on(&progress);
+        let piece = answer.frame().await.unwrap().unwrap();
+        assert!(answer.is_end_stream());
+        drop(answer);
+        assert!(memory.hold(vec![0; UNIT]).await.is_none(), "the connection has it");
+        progress.begin();
+        assert!(ends(&progress).await, "nothing was taken");
+        drop(piece);
+        assert!(memory.hold(vec![0; UNIT]).await.is_some());
+        assert!(!ends(&progress).await, "it was taken");
     }
 }

@@ -6,20 +6,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
-use crate::answer::Progress;
+use crate::answer::{AnswerBody, Progress};
 use crate::gateway::Gateway;
-
-/// How long a client may take to send a request's head, and how long a connection may stay idle
-/// between requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Heads are a request line and a dozen headers; a long session token takes a few KiB. hyper looks at
 /// this while a head is incomplete, so one that arrives in large pieces may be somewhat longer.
@@ -40,18 +38,41 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the log says that connections cannot be accepted.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A client that takes nothing of its answer for this long is cut off: answers take memory.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long clients are waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// How long a client may take to send a request's head, and how long a connection may stay idle
+    /// between requests.
+    head: Duration,
+    /// A client that takes nothing of its answer for this long is cut off: answers take memory.
+    write: Duration,
+    /// A client that takes no piece of any of its answers for this long is cut off, although its
+    /// connection may be alive: in HTTP/2 it may ask for nothing to be sent.
+    stall: Duration,
+    /// How often an HTTP/2 client is asked whether it is still there, and how long it may think.
+    ping: Duration,
+    pong: Duration,
+}
 
-/// A client that takes no piece of any of its answers for this long is cut off, although its
-/// connection may be alive: in HTTP/2 it may ask for nothing to be sent.
-const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(75),
+    write: Duration::from_secs(30),
+    stall: Duration::from_secs(60),
+    ping: Duration::from_secs(30),
+    pong: Duration::from_secs(20),
+};
 
-/// How many requests of one HTTP/2 connection are served at once.
-const STREAMS_MAX: u32 = 128;
+/// How many requests of one HTTP/2 connection are served at once. Long polls count; a client that
+/// needs more opens another connection.
+///
+/// An answer keeps its stream until it has left, so this bounds what lies unsent on a connection:
+/// 64 answers of less than 64 KiB, 4 MiB together. Larger ones are part of the memory of answers,
+/// which all connections share.
+const STREAMS_MAX: u32 = 64;
 
-/// An HTTP/2 client that vanished is noticed after twice this time.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// How many streams a client may open and cancel before anyone looked at them. One that goes on is
+/// there only to make work (CVE-2023-44487), and its connection ends.
+const CANCELED_STREAMS_MAX: usize = 20;
 
 /// How many connections wait in the operating system's queue until they are accepted, unless it
 /// allows fewer. Clients beyond try again after a second.
@@ -88,7 +109,12 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let serving = serve_connection(stream, gateway.clone(), connections.watcher());
+                let gateway = gateway.clone();
+                let answer = move |request| {
+                    let gateway = gateway.clone();
+                    async move { gateway.answer(request).await }
+                };
+                let serving = serve_connection(stream, PATIENCE, connections.watcher(), answer);
                 let mut abandoned = abandoned.clone();
                 tokio::spawn(async move {
                     tokio::select! {
@@ -157,25 +183,29 @@ async fn quiet(gateway: &Gateway) {
 }
 
 /// Serves a connection until it ends.
-async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, watcher: Watcher) {
+async fn serve_connection<A, F>(stream: TcpStream, patience: Patience, watcher: Watcher, answer: A)
+where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<AnswerBody>> + Send + 'static,
+{
     // Answers are small and complete; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let is_http2 = match tokio::time::timeout(HEAD_TIMEOUT, speaks_http2(&stream)).await {
+    let is_http2 = match tokio::time::timeout(patience.head, speaks_http2(&stream)).await {
         Ok(Ok(is_http2)) => is_http2,
         _ => return,
     };
     let progress = Arc::new(Progress::default());
     let of_connection = progress.clone();
     let service = service_fn(move |request| {
-        let (gateway, progress) = (gateway.clone(), of_connection.clone());
+        let (answer, progress) = (answer(request), of_connection.clone());
         async move {
             let _under_way = UnderWay::begin(&progress);
-            let answer = gateway.answer(request).await;
+            let answer = answer.await;
             Ok::<_, Infallible>(answer.map(|body| body.on(&progress)))
         }
     });
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    stream.set_write_timeout(Some(patience.write));
     let stream = TokioIo::new(Box::pin(stream));
     let serving = async {
         if is_http2 {
@@ -183,13 +213,15 @@ async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, watcher: Wat
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS_MAX)
                 .max_header_list_size(HEAD_BYTES_MAX as u32)
-                .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                .max_pending_accept_reset_streams(CANCELED_STREAMS_MAX)
+                .keep_alive_interval(patience.ping)
+                .keep_alive_timeout(patience.pong)
                 .serve_connection(stream, service);
             watcher.watch(connection).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
+                .header_read_timeout(patience.head)
                 .max_buf_size(HEAD_BYTES_MAX)
                 .max_headers(HEADERS_MAX)
                 .serve_connection(stream, service);
@@ -202,7 +234,7 @@ async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, watcher: Wat
                 tracing::debug!(%error, "a connection ended");
             }
         }
-        () = progress.stands_still(HEAD_TIMEOUT, STALL_TIMEOUT) => {
+        () = progress.stands_still(patience.head, patience.stall) => {
             tracing::debug!("a connection was not used any more, or its answers not taken");
         }
     }
@@ -245,29 +277,5 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::AsyncWriteExt;
-
-    use super::*;
-
-    /// What is thought of a client that sent these bytes; none if it takes more to tell.
-    async fn is_http2(sent: &[u8]) -> Option<bool> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        client.write_all(sent).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.readable().await.unwrap();
-        let told = tokio::time::timeout(10 * PREFACE_PAUSE, speaks_http2(&stream)).await;
-        told.ok().map(Result::unwrap)
-    }
-
-    #[tokio::test]
-    async fn only_the_whole_preface_begins_http2() {
-        assert_eq!(is_http2(PREFACE).await, Some(true));
-        assert_eq!(is_http2(b"POST / HTTP/1.1\r\n").await, Some(false));
-        assert_eq!(is_http2(b"PRIVATE / HTTP/1.1\r\n").await, Some(false));
-        // Until the rest comes, the limit on heads counts.
-        assert_eq!(is_http2(b"PRI").await, None);
-        assert_eq!(is_http2(&PREFACE[..23]).await, None);
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;
