@@ -8,6 +8,7 @@ mod common {
 }
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -15,6 +16,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use common::http::{Connection, eventually, head, soon};
@@ -331,6 +333,83 @@ async fn a_flood_of_connections_leaves_those_who_are_in_and_the_store_alone() {
     let end = server.wait();
     assert!(end.log.contains("as many connections are open as allowed"), "{}", end.log);
     assert!(end.log.lines().count() < 50, "the log is not flooded: {}", end.log);
+}
+
+/// The server leaves room for its store's files, so descriptors run out only when they are taken
+/// away from it.
+#[tokio::test]
+async fn a_server_without_descriptors_says_so_now_and_then_and_recovers() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Process::start_with_files(directory.path(), 400, &["--listen", "127.0.0.1:0"]);
+    let mut client = Connection::open(server.address()).await;
+    client.call("AmazonSQS.CreateQueue", &json!({ "QueueName": "q" })).await.ok();
+    server.limit_files(96);
+    let begun = Instant::now();
+    let mut flood = Vec::new();
+    for _ in 0..200 {
+        flood.push(soon("a connection", TcpStream::connect(server.address())).await.unwrap());
+    }
+    let complaints = || server.log().matches("Too many open files").count();
+    let mut sent = 0;
+    // It tries many times a second meanwhile, and those who are in are served.
+    eventually("it complains again and again", async || {
+        let input = json!({ "QueueUrl": "q", "MessageBody": sent.to_string() });
+        client.call("AmazonSQS.SendMessage", &input).await.ok();
+        sent += 1;
+        complaints() >= 3
+    })
+    .await;
+    let (complaints, seconds) = (complaints(), begun.elapsed().as_secs());
+    assert!(complaints as u64 <= seconds + 1, "{complaints} in {seconds} s");
+    drop(flood);
+    let mut late = Connection::open(server.address()).await;
+    let attributes = json!({ "QueueUrl": "q", "AttributeNames": ["All"] });
+    let attributes = late.call("AmazonSQS.GetQueueAttributes", &attributes).await.ok();
+    let count = &attributes["Attributes"]["ApproximateNumberOfMessages"];
+    assert_eq!(count, &json!(sent.to_string()));
+    server.signal("TERM");
+    let end = server.wait();
+    assert!(end.status.success(), "{}", end.log);
+}
+
+/// Writes until all is written or the server has taken nothing for a while.
+async fn write_unread(stream: &mut TcpStream, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while written < bytes.len() {
+        let write = stream.write(&bytes[written..]);
+        let Ok(count) = tokio::time::timeout(Duration::from_secs(1), write).await else { break };
+        written += count.expect("the connection is open");
+    }
+    written
+}
+
+#[tokio::test]
+async fn unread_answers_to_requests_sent_ahead_take_a_bounded_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--store", "memory"];
+    let server = Process::start(directory.path(), &arguments);
+    let mut client = Connection::open(server.address()).await;
+    client.call("AmazonSQS.CreateQueue", &json!({ "QueueName": "q" })).await.ok();
+    let input = json!({ "QueueUrl": "q", "MessageBody": "x".repeat(256 * 1024) });
+    client.call("AmazonSQS.SendMessage", &input).await.ok();
+    // The message is received again and again: it is visible again at once. Then answers that have
+    // no body.
+    let receive = json!({ "QueueUrl": "q", "VisibilityTimeout": 0 });
+    let received = client.call("AmazonSQS.ReceiveMessage", &receive).await.ok();
+    let handle = &received["Messages"][0]["ReceiptHandle"];
+    let delete = json!({ "QueueUrl": "q", "ReceiptHandle": handle });
+    for (action, input) in [("ReceiveMessage", receive), ("DeleteMessage", delete)] {
+        let request = client.request(&format!("AmazonSQS.{action}"), &[], input.to_string());
+        let requests = request.repeat(100_000);
+        let before = server.resident_bytes();
+        let mut unread = TcpStream::connect(server.address()).await.unwrap();
+        let written = write_unread(&mut unread, &requests).await;
+        assert!(written < requests.len(), "no more is taken while nothing is read");
+        let grown = server.resident_bytes().saturating_sub(before);
+        println!("{written} of {} bytes of requests take {grown} bytes", requests.len());
+        assert!(grown < 16 * MEBIBYTE as u64, "{grown} bytes for one connection");
+        client.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+    }
 }
 
 #[tokio::test]

@@ -102,6 +102,19 @@ impl Process {
         kib.parse::<u64>().expect("a number") * 1024
     }
 
+    /// Allows the running process at most so many open files.
+    pub(crate) fn limit_files(&self, files: u64) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limit = Rlimit { current: Some(files), maximum: Some(files) };
+        let child = Pid::from_raw(self.child.id().cast_signed());
+        prlimit(child, Resource::Nofile, limit).expect("the child is ours");
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.stderr).expect("stderr was kept")
+    }
+
     /// Sends a signal such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let arguments = [format!("-{name}"), self.child.id().to_string()];
