@@ -540,6 +540,7 @@ impl<'a> Run<'a> {
                 Err(VisibilityRefusal::BeyondTotalMax) => {
                     self.count("visibility: beyond the total");
                 }
+                Err(VisibilityRefusal::OverInFlightLimit) => unreachable!("it is in flight"),
                 Ok(()) => {}
             }
         }

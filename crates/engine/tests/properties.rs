@@ -416,6 +416,7 @@ impl Run<'_> {
                 Ok((true, _)) => "visibility changed while visible",
                 Err(VisibilityRefusal::MessageDoesNotExist) => "visibility: message does not exist",
                 Err(VisibilityRefusal::BeyondTotalMax) => "visibility: beyond the total",
+                Err(VisibilityRefusal::OverInFlightLimit) => unreachable!("nobody is noisy"),
             });
             if let Ok((_, visible_at)) = expected {
                 if timeout.is_zero() {

@@ -207,10 +207,6 @@ impl Groups {
         self.skipping.first().map(|(position, _)| *position)
     }
 
-    pub(super) fn skips_nothing(&self) -> bool {
-        self.skipping.is_empty()
-    }
-
     /// How many messages were looked at and are neither held nor in flight.
     pub(super) fn skipped(&self) -> usize {
         self.skipped

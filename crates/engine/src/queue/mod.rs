@@ -4,12 +4,15 @@ mod attempts;
 mod deduplication;
 mod delete;
 mod groups;
+mod look_ahead;
 mod move_task;
 mod moves;
+mod processing;
 mod receive;
 mod record;
 mod retention;
 mod send;
+mod tenants;
 mod visibility;
 mod window;
 
@@ -100,6 +103,8 @@ pub enum Command {
     Count,
     /// Remove some of the messages whose retention period is over.
     RemoveExpired,
+    /// Look through some more of the backlog for messages of quiet tenants.
+    LookAhead,
     /// Tell the oldest messages that left for other queues and are not known to have arrived.
     Outbox,
     /// The entries of the outbox for `to`, up to `number`, need not be handed over any more.
@@ -159,6 +164,8 @@ pub enum Reply {
         /// Whether another `RemoveExpired` would find more.
         more: bool,
     },
+    /// Some more of the backlog was looked through.
+    LookedAhead,
     /// What left, in order.
     Outbox(Vec<OutboxEntry>),
     /// The entries are out of the outbox.
@@ -321,6 +328,7 @@ struct Supplied {
     oldest: Option<Page>,
     available_between: Option<((Timestamp, Timestamp), u64)>,
     queues: Vec<(QueueKey, Option<QueueId>)>,
+    pages: usize,
 }
 
 impl Queue {
@@ -354,9 +362,10 @@ impl Queue {
         queue
     }
 
-    /// Forgets what a restart forgets: in which order groups were served, and receive attempts.
+    /// Forgets what a restart forgets: in which order groups were served, what took how long, and
+    /// receive attempts.
     pub fn forget_what_is_not_kept(&mut self) {
-        self.window.forget_turns();
+        self.window.forget_what_is_not_kept();
         self.attempts.clear();
         self.next_step = Timestamp::EPOCH;
     }
@@ -380,6 +389,7 @@ impl Queue {
             }
             Command::Count | Command::StartMoveTask { .. } => self.needs_to_count(now),
             Command::RemoveExpired => self.needs_to_remove_expired(),
+            Command::LookAhead => self.needs_to_look_ahead(now),
             Command::Move => self.needs_to_move(now),
             Command::Send(_)
             | Command::Outbox
@@ -401,6 +411,7 @@ impl Queue {
                 } else {
                     self.window.hold_skipped(from, page.messages, page.last);
                 }
+                self.supplied.pages += 1;
             }
             (Need::Oldest { .. }, Supply::Page(page)) => self.supplied.oldest = Some(page),
             (Need::Message(position), Supply::Message(message)) => {
@@ -450,6 +461,7 @@ impl Queue {
         let available = [
             delay_end.map(|message| message.position.available_at),
             self.window.frontier().map(|frontier| frontier.available_at),
+            self.window.resume_at().map(|(position, _)| position.available_at),
         ];
         let available = available.into_iter().flatten().map(|at| at + self.added_delay());
         let visible = available.chain(self.window.next_return());
@@ -491,6 +503,7 @@ impl Queue {
             Command::ChangeVisibility(changes) => self.decide_visibility(now, changes),
             Command::Count => (Reply::Counted(self.count(now)), Vec::new()),
             Command::RemoveExpired => self.decide_remove_expired(now),
+            Command::LookAhead => (Reply::LookedAhead, Vec::new()),
             Command::Outbox => (Reply::Outbox(self.first_entries()), Vec::new()),
             Command::HandedOver { to, number, handover } => {
                 self.decide_handed_over(*to, *number, *handover)
@@ -521,9 +534,11 @@ impl Queue {
                 let message = StoredMessage { receives: Some(*receives), ..stored };
                 self.window.put_in_flight(message);
             }
-            Record::Deleted { message } | Record::Expired { message } => {
+            Record::Deleted { message } => {
                 self.window.remove(message);
+                self.window.processed(self.latest, message);
             }
+            Record::Expired { message } => self.window.remove(message),
             Record::Left(entry) => {
                 self.window.remove(&entry.message);
                 self.outbox.insert(entry.number, entry.clone());

@@ -1,4 +1,5 @@
 //! `ReceiveMessage`: visible messages go in flight, oldest first; those received too often leave.
+//! While tenants are noisy, messages of quiet ones come before theirs.
 
 use std::time::Duration;
 
@@ -52,27 +53,31 @@ impl Queue {
     /// Another page, if the store may hold more that could be delivered.
     fn needs_more(&mut self, now: Timestamp) -> Option<Need> {
         let available_until = self.available_until(now);
-        let limit = self.limits.page;
+        if self.window.skips_tenants() {
+            // What a tenant holds is to be of use.
+            self.window.forget_expired(available_until, self.kept_from(now));
+        }
         let from_frontier = || {
             let frontier = self.window.frontier()?;
             let beyond = self.window.looked_through() >= self.look_through();
             let more = frontier.available_at <= available_until && !beyond;
-            more.then(|| frontier.max(self.first_unexpired(now)))
+            more.then(|| (frontier.max(self.first_unexpired(now)), usize::MAX))
         };
-        let skipped = self.window.resume_at().filter(|at| at.available_at <= available_until);
+        let skipped = self.window.resume_at().filter(|(at, _)| at.available_at <= available_until);
         let resumes = skipped.is_some();
-        let from = skipped.or_else(from_frontier)?;
+        let (from, limit) = skipped.or_else(from_frontier)?;
         if !self.window.has_room() {
             // What waits and is available cannot be received: it is expired, or held up.
             self.window.forget_expired(available_until, self.kept_from(now));
         }
         if !self.window.has_room() {
-            self.window.skip_blocked();
+            self.window.skip();
         }
         // What is left are dead letters that cannot leave yet, since too many are on their way, and
         // behind them perhaps delayed messages, which make room. A page for which there is no room
         // would be let go at once, and asked for again without end.
         let makes_room = resumes && self.window.waiting_after(available_until).next().is_some();
+        let limit = limit.min(self.limits.page);
         (self.window.has_room() || makes_room).then_some(Need::Page { from, limit })
     }
 
@@ -173,7 +178,7 @@ impl Queue {
     }
 
     /// How many messages may go in flight.
-    fn receivable_max(&self) -> usize {
+    pub(super) fn receivable_max(&self) -> usize {
         self.limits.in_flight_max.saturating_sub(self.window.in_flight_count())
     }
 
@@ -184,7 +189,7 @@ impl Queue {
 
     /// Everything before this position is past its retention period: a message is sent no later
     /// than it becomes available. Reading starts here, so an expired head costs one seek.
-    fn first_unexpired(&self, now: Timestamp) -> Position {
+    pub(super) fn first_unexpired(&self, now: Timestamp) -> Position {
         Position { available_at: self.kept_from(now), sequence: Sequence(0) }
     }
 }

@@ -14,6 +14,8 @@ pub enum VisibilityRefusal {
     /// The message was deleted, or its retention period is over; in a FIFO queue also: it is not in
     /// flight for the handle's receive.
     MessageDoesNotExist,
+    /// The message is visible again, and as many messages as allowed are in flight.
+    OverInFlightLimit,
     /// The message would stay in flight for more than 12 hours after its latest receive.
     BeyondTotalMax,
 }
@@ -22,9 +24,8 @@ impl Queue {
     /// In a standard queue the handle may be an older one, and the message may be visible already:
     /// it is hidden again.
     ///
-    /// That cannot put more messages in flight than the limit allows: a message is received only
-    /// when every older one that can be is in flight, so no more messages than the limit have ever
-    /// been received and are still stored.
+    /// Hiding it again is refused when as many messages are in flight as may be: messages of noisy
+    /// tenants that were received may wait behind any number of others.
     pub(super) fn decide_visibility(
         &self,
         now: Timestamp,
@@ -55,6 +56,10 @@ impl Queue {
         let visible_at = now + timeout;
         if visible_at > receives.last_at + VISIBILITY_TIMEOUT_TOTAL_MAX {
             return Err(VisibilityRefusal::BeyondTotalMax);
+        }
+        let hides = visible_at > now && !self.window.is_in_flight(handle.position);
+        if hides && self.receivable_max() == 0 {
+            return Err(VisibilityRefusal::OverInFlightLimit);
         }
         Ok(Receives { visible_at, ..receives })
     }

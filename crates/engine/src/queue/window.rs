@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::groups::Groups;
 use super::record::{Position, StoredMessage};
+use super::tenants::Tenants;
 use crate::time::Timestamp;
 
 /// The messages a queue holds in memory.
 ///
 /// Every stored message before the *frontier* is held, except those past their retention period
-/// and those that a FIFO queue [skipped](Groups); of those at or behind it only messages in flight
-/// are. While everything stored is held there is no frontier. Sending behind the frontier costs no
+/// and those that were skipped, by a FIFO queue for the sake of its [`Groups`] or by a standard
+/// queue for that of its [`Tenants`]; of those at or behind it only messages in flight are. While everything stored is held there is no frontier. Sending behind the frontier costs no
 /// memory, and receiving moves it forward a page at a time, so memory is bounded by the limit plus
 /// what is in flight, however long the backlog.
 pub(super) struct Window {
@@ -21,16 +22,34 @@ pub(super) struct Window {
     returns: BTreeSet<(Timestamp, Position)>,
     frontier: Option<Position>,
     limit: usize,
-    /// The message groups of a FIFO queue.
-    groups: Option<Groups>,
+    order: Order,
 }
+
+/// In which order messages are delivered.
+enum Order {
+    /// In a FIFO queue: that of their places within each message group.
+    Groups(Groups),
+    /// In a standard queue: that of their places, but those of noisy tenants last.
+    Tenants(Tenants),
+}
+
+/// A noisy tenant's part of the window is this of the whole.
+const NOISY_PART: usize = 8;
+
+/// Behind the frontier of a backlog with noisy tenants, messages of quiet ones are looked for
+/// until this part of the window is full of them.
+const QUIET_PART: usize = 4;
 
 impl Window {
     /// Nothing held, everything still to be read. `limit` bounds what is held besides messages
     /// in flight.
     pub(super) fn new(limit: usize, fifo: bool) -> Window {
         Window {
-            groups: fifo.then(Groups::default),
+            order: if fifo {
+                Order::Groups(Groups::default())
+            } else {
+                Order::Tenants(Tenants::new(limit / NOISY_PART))
+            },
             waiting: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             returns: BTreeSet::new(),
@@ -69,15 +88,14 @@ impl Window {
 
     /// Whether a message that is not held may be stored at `position`.
     pub(super) fn may_be_stored(&self, position: Position) -> bool {
-        let skipped_from = self.groups.as_ref().and_then(Groups::skipped_from);
-        let from = [self.frontier, skipped_from].into_iter().flatten().min();
+        let from = [self.frontier, self.order.skipped_from()].into_iter().flatten().min();
         from.is_some_and(|from| position >= from)
     }
 
     /// Whether every message with a place until `moment` is held, unless it has expired.
     pub(super) fn holds_all_until(&self, moment: Timestamp) -> bool {
         let first = Position { available_at: moment, sequence: super::Sequence(u64::MAX) };
-        !self.may_be_stored(first) && self.groups.as_ref().is_none_or(Groups::skips_nothing)
+        !self.may_be_stored(first) && self.order.skipped_from().is_none()
     }
 
     /// The next end of a visibility timeout.
@@ -95,12 +113,24 @@ impl Window {
         &self,
         available_until: Timestamp,
     ) -> Box<dyn Iterator<Item = &StoredMessage> + '_> {
-        let Some(groups) = &self.groups else {
-            let available =
-                move |message: &&StoredMessage| message.position.available_at <= available_until;
-            return Box::new(self.waiting().take_while(available));
+        let available = move || {
+            let waiting = self.waiting();
+            waiting.take_while(move |message| message.position.available_at <= available_until)
         };
-        Box::new(groups.deliverable(available_until).map(|position| &self.waiting[&position]))
+        match &self.order {
+            Order::Groups(groups) => {
+                let positions = groups.deliverable(available_until);
+                Box::new(positions.map(|position| &self.waiting[&position]))
+            }
+            Order::Tenants(tenants) if tenants.noisy().is_empty() => Box::new(available()),
+            Order::Tenants(tenants) => {
+                let quiet = available().filter(|message| !tenants.is_noisy(message));
+                let noisy = tenants.noisy().iter().flat_map(move |group| {
+                    available().filter(move |message| message.group == Some(*group))
+                });
+                Box::new(quiet.chain(noisy))
+            }
+        }
     }
 
     /// Takes in a message that is visible or delayed, if it lies before the frontier.
@@ -108,13 +138,14 @@ impl Window {
         if self.frontier.is_some_and(|frontier| message.position >= frontier) {
             return;
         }
-        if let Some(groups) = &mut self.groups {
-            if groups.skips(&message) {
-                return;
-            }
-            groups.hold(&message);
+        if self.order.skips(&message) {
+            return;
         }
+        self.order.hold(&message);
         self.waiting.insert(message.position, message);
+        if self.waiting.len() > self.limit {
+            self.skip_noisy();
+        }
         if self.waiting.len() > self.limit {
             self.let_go();
         }
@@ -122,30 +153,45 @@ impl Window {
 
     /// Puts a message that was received in flight. It may come from anywhere.
     pub(super) fn put_in_flight(&mut self, message: StoredMessage) {
-        self.waiting.remove(&message.position);
-        self.returns.insert((visible_at(&message), message.position));
-        if let Some(groups) = &mut self.groups {
-            groups.put_in_flight(&message);
+        let waited = self.waiting.remove(&message.position).is_some();
+        let before = self.in_flight.insert(message.position, message.clone());
+        if let Some(before) = &before {
+            self.returns.remove(&(visible_at(before), before.position));
         }
-        if let Some(before) = self.in_flight.insert(message.position, message) {
-            self.returns.remove(&(visible_at(&before), before.position));
-            // The new end may be the same as the old one.
-            let message = &self.in_flight[&before.position];
-            self.returns.insert((visible_at(message), message.position));
+        self.returns.insert((visible_at(&message), message.position));
+        match &mut self.order {
+            Order::Groups(groups) => groups.put_in_flight(&message),
+            Order::Tenants(tenants) => {
+                if waited {
+                    tenants.let_go(&message);
+                }
+                if before.is_none() {
+                    tenants.put_in_flight(&message);
+                }
+            }
         }
     }
 
     /// The group of a received message waits its turn.
     pub(super) fn serve(&mut self, position: Position) {
-        if let (Some(groups), Some(message)) = (&mut self.groups, self.in_flight.get(&position)) {
+        let message = self.in_flight.get(&position);
+        if let (Order::Groups(groups), Some(message)) = (&mut self.order, message) {
             groups.serve(message);
         }
     }
 
-    /// Forgets when which group was served, as a restart does.
-    pub(super) fn forget_turns(&mut self) {
-        if let Some(groups) = &mut self.groups {
-            groups.forget_turns();
+    /// A message was deleted.
+    pub(super) fn processed(&mut self, now: Timestamp, message: &StoredMessage) {
+        if let (Order::Tenants(tenants), Some(receives)) = (&mut self.order, message.receives) {
+            tenants.processed(now, message, now.since(receives.last_at));
+        }
+    }
+
+    /// Forgets what a restart does: when which group was served, and what took how long.
+    pub(super) fn forget_what_is_not_kept(&mut self) {
+        match &mut self.order {
+            Order::Groups(groups) => groups.forget_turns(),
+            Order::Tenants(tenants) => tenants.forget_processing(),
         }
     }
 
@@ -161,7 +207,7 @@ impl Window {
         }
         // What has expired in flight holds up its group no longer. In a FIFO queue places are in
         // the order of expiry.
-        while self.groups.is_some()
+        while self.is_fifo()
             && let Some((position, _)) = self.in_flight.first_key_value()
             && position.available_at < kept_from
         {
@@ -175,6 +221,14 @@ impl Window {
             }
             self.drop_waiting(*position);
         }
+        if let Order::Tenants(tenants) = &mut self.order {
+            let first = Position { available_at: kept_from, ..Position::FIRST };
+            tenants.judge(now, self.in_flight.len(), first);
+        }
+    }
+
+    fn is_fifo(&self) -> bool {
+        matches!(self.order, Order::Groups(_))
     }
 
     /// Lets go of everything that was sent before `kept_from`, delayed messages excepted.
@@ -186,19 +240,39 @@ impl Window {
         old.into_iter().for_each(|position| self.drop_waiting(position));
     }
 
-    /// Lets go of what cannot be delivered because an older message of its group is in flight.
-    pub(super) fn skip_blocked(&mut self) {
-        if let Some(groups) = &mut self.groups {
-            for position in groups.skip_blocked() {
-                self.waiting.remove(&position);
+    /// Makes room by letting go of what will not be delivered soon: what waits behind a message of
+    /// its group that is in flight, or behind older messages of its noisy tenant.
+    pub(super) fn skip(&mut self) {
+        match &mut self.order {
+            Order::Groups(groups) => {
+                for position in groups.skip_blocked() {
+                    self.waiting.remove(&position);
+                }
+            }
+            Order::Tenants(_) => self.skip_noisy(),
+        }
+    }
+
+    /// Lets go of what noisy tenants have no room for.
+    pub(super) fn skip_noisy(&mut self) {
+        let Order::Tenants(tenants) = &mut self.order else { return };
+        for (group, excess) in tenants.excess() {
+            let of_group = |message: &&StoredMessage| message.group == Some(group);
+            let last = self.waiting.values().rev().filter(of_group).take(excess);
+            let positions: Vec<Position> = last.map(|message| message.position).collect();
+            for position in &positions {
+                let message = self.waiting.remove(position).expect("it waited");
+                tenants.let_go(&message);
+            }
+            if let (Some(last), Some(first)) = (positions.first(), positions.last()) {
+                tenants.skip(group, *first, *last);
             }
         }
     }
 
     /// Whether retention of the message began before `moment`.
     fn is_older(&self, message: &StoredMessage, moment: Timestamp) -> bool {
-        let fifo = self.groups.is_some();
-        let began = if fifo { message.position.available_at } else { message.sent_at };
+        let began = if self.is_fifo() { message.position.available_at } else { message.sent_at };
         began < moment
     }
 
@@ -208,57 +282,97 @@ impl Window {
         if self.waiting.contains_key(&position) {
             self.drop_waiting(position);
         } else if self.take_from_flight(position).is_none()
-            && let Some(groups) = &mut self.groups
+            && let Order::Groups(groups) = &mut self.order
         {
             groups.forget_skipped(message);
         }
     }
 
     fn drop_waiting(&mut self, position: Position) {
-        let message = self.waiting.remove(&position);
-        if let (Some(groups), Some(message)) = (&mut self.groups, message) {
-            groups.let_go(&message);
+        if let Some(message) = self.waiting.remove(&position) {
+            self.order.let_go(&message);
         }
     }
 
     fn take_from_flight(&mut self, position: Position) -> Option<StoredMessage> {
         let message = self.in_flight.remove(&position)?;
         self.returns.remove(&(visible_at(&message), position));
-        if let Some(groups) = &mut self.groups {
-            groups.take_from_flight(&message);
-        }
+        self.order.take_from_flight(&message);
         Some(message)
     }
 
-    /// How many messages were looked at that wait, held or not.
+    /// How many messages of a FIFO queue were looked at that wait, held or not.
     pub(super) fn looked_through(&self) -> usize {
-        self.waiting.len() + self.groups.as_ref().map_or(0, Groups::skipped)
+        match &self.order {
+            Order::Groups(groups) => self.waiting.len() + groups.skipped(),
+            Order::Tenants(_) => 0,
+        }
     }
 
-    /// Where reading resumes for a group whose next message was let go.
-    pub(super) fn resume_at(&self) -> Option<Position> {
-        self.groups.as_ref().and_then(Groups::resume_at)
+    /// Where reading resumes for a group or tenant whose next messages were let go, and how many
+    /// messages of a tenant are taken in at most.
+    pub(super) fn resume_at(&self) -> Option<(Position, usize)> {
+        match &self.order {
+            Order::Groups(groups) => groups.resume_at().map(|at| (at, usize::MAX)),
+            Order::Tenants(tenants) => tenants.resume_at().map(|at| (at, tenants.refill())),
+        }
+    }
+
+    /// Whether messages of noisy tenants were skipped.
+    pub(super) fn skips_tenants(&self) -> bool {
+        matches!(&self.order, Order::Tenants(tenants) if tenants.skipped_from().is_some())
+    }
+
+    /// Where to read on in search of messages of quiet tenants, while there are noisy ones; or for
+    /// the next messages of a tenant of whom little is held.
+    pub(super) fn look_ahead_at(&self, available_until: Timestamp) -> Option<(Position, usize)> {
+        let Order::Tenants(tenants) = &self.order else { return None };
+        let available = |at: &(Position, usize)| at.0.available_at <= available_until;
+        let from_frontier = || {
+            let quiet = self.waiting.len() - tenants.held_noisy();
+            let enough = tenants.noisy().is_empty() || quiet >= self.limit / QUIET_PART;
+            self.frontier.filter(|_| !enough).map(|frontier| (frontier, usize::MAX))
+        };
+        let resumed = self.resume_at().filter(available);
+        resumed.or_else(|| from_frontier().filter(available))
     }
 
     /// Takes in, of a page read from `from` on, what was skipped and could be delivered now.
     pub(super) fn hold_skipped(&mut self, from: Position, rows: Vec<StoredMessage>, last: bool) {
-        let groups = self.groups.as_ref().expect("only a FIFO queue skips messages");
         let end = rows.last().map(|row| row.position.next()).filter(|_| !last);
-        let wanted = |row: &StoredMessage| !self.is_in_flight(row.position) && groups.wants(row);
-        let wanted: Vec<_> = rows.into_iter().filter(wanted).collect();
-        for row in wanted {
-            if self.frontier.is_none_or(|frontier| row.position < frontier) {
-                self.groups.as_mut().expect("it was there").hold(&row);
-                self.waiting.insert(row.position, row);
+        let bounds = |frontier: Option<Position>| {
+            let until = [end, frontier].into_iter().flatten().min();
+            let nothing_behind = end.is_none_or(|end| until != Some(end));
+            (until.unwrap_or(Position::LAST), nothing_behind)
+        };
+        let waits = |row: &StoredMessage| !self.in_flight.contains_key(&row.position);
+        match &mut self.order {
+            Order::Groups(groups) => {
+                let wanted = |row: &StoredMessage| waits(row) && groups.wants(row);
+                let wanted: Vec<_> = rows.into_iter().filter(wanted).collect();
+                for row in wanted {
+                    if self.frontier.is_none_or(|frontier| row.position < frontier) {
+                        groups.hold(&row);
+                        self.waiting.insert(row.position, row);
+                    }
+                }
+                if self.waiting.len() > self.limit {
+                    self.let_go();
+                }
+                let (until, nothing_behind) = bounds(self.frontier);
+                let Order::Groups(groups) = &mut self.order else { unreachable!() };
+                groups.resumed(from, until, nothing_behind);
+            }
+            Order::Tenants(tenants) => {
+                let (until, nothing_behind) = bounds(self.frontier);
+                let wanted = tenants.resume(from, until, nothing_behind, rows);
+                for row in wanted {
+                    if !self.is_in_flight(row.position) {
+                        self.hold(row);
+                    }
+                }
             }
         }
-        if self.waiting.len() > self.limit {
-            self.let_go();
-        }
-        let until = [end, self.frontier].into_iter().flatten().min();
-        let nothing_behind = end.is_none_or(|end| until != Some(end));
-        let groups = self.groups.as_mut().expect("it was there");
-        groups.resumed(from, until.unwrap_or(Position::LAST), nothing_behind);
     }
 
     /// Whether a page can be taken in.
@@ -291,13 +405,11 @@ impl Window {
         while self.waiting.len() > self.kept() {
             let (position, message) =
                 self.waiting.pop_last().expect("the window is over its limit");
-            if let Some(groups) = &mut self.groups {
-                groups.let_go(&message);
-            }
+            self.order.let_go(&message);
             self.frontier = Some(position);
         }
-        if let (Some(groups), Some(frontier)) = (&mut self.groups, self.frontier) {
-            groups.forget_skipped_from(frontier);
+        if let Some(frontier) = self.frontier {
+            self.order.forget_skipped_from(frontier);
         }
     }
 
@@ -309,11 +421,58 @@ impl Window {
     pub(super) fn check(&self) {
         assert!(self.waiting.len() <= self.limit, "the window is bounded");
         assert_eq!(self.returns.len(), self.in_flight.len());
-        if let Some(groups) = &self.groups {
-            groups.check(self.waiting.len(), self.in_flight.len());
+        match &self.order {
+            Order::Groups(groups) => groups.check(self.waiting.len(), self.in_flight.len()),
+            Order::Tenants(tenants) => {
+                tenants.check(self.waiting.values(), self.in_flight.values());
+            }
         }
         if let (Some(frontier), Some((last, _))) = (self.frontier, self.waiting.last_key_value()) {
             assert!(*last < frontier, "only what is before the frontier waits in memory");
+        }
+    }
+}
+
+impl Order {
+    fn skips(&mut self, message: &StoredMessage) -> bool {
+        match self {
+            Order::Groups(groups) => groups.skips(message),
+            Order::Tenants(tenants) => tenants.skips(message),
+        }
+    }
+
+    fn hold(&mut self, message: &StoredMessage) {
+        match self {
+            Order::Groups(groups) => groups.hold(message),
+            Order::Tenants(tenants) => tenants.hold(message),
+        }
+    }
+
+    fn let_go(&mut self, message: &StoredMessage) {
+        match self {
+            Order::Groups(groups) => groups.let_go(message),
+            Order::Tenants(tenants) => tenants.let_go(message),
+        }
+    }
+
+    fn take_from_flight(&mut self, message: &StoredMessage) {
+        match self {
+            Order::Groups(groups) => groups.take_from_flight(message),
+            Order::Tenants(tenants) => tenants.take_from_flight(message),
+        }
+    }
+
+    fn skipped_from(&self) -> Option<Position> {
+        match self {
+            Order::Groups(groups) => groups.skipped_from(),
+            Order::Tenants(tenants) => tenants.skipped_from(),
+        }
+    }
+
+    fn forget_skipped_from(&mut self, frontier: Position) {
+        match self {
+            Order::Groups(groups) => groups.forget_skipped_from(frontier),
+            Order::Tenants(tenants) => tenants.forget_skipped_from(frontier),
         }
     }
 }

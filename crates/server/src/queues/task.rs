@@ -162,6 +162,10 @@ impl QueueTask {
                     self.contents.trim(self.pending.durable());
                 }
                 read = self.ahead.done() => self.keep_ahead(read),
+                () = std::future::ready(()), if self.queue.looks_ahead() => {
+                    let now = self.shared.clock.now();
+                    self.apply(now, &Command::LookAhead).await?;
+                }
                 () = alarm.rings() => self.wake(inbox).await?,
                 Ok(()) = self.stopping.changed() => self.dismiss_waiters(),
             }

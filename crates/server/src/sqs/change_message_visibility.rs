@@ -7,6 +7,7 @@ use formiga_engine::queue::VisibilityRefusal;
 use formiga_wire::sqs::ChangeMessageVisibilityInput;
 
 use super::delete_message::parse_handle;
+use super::receive_message::over_limit;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -50,6 +51,7 @@ pub(super) fn refused(refusal: VisibilityRefusal, handle: &str, timeout: Duratio
                 "Message does not exist or is not available for visibility timeout change.";
             error::invalid("ReceiptHandle", handle, reason)
         }
+        VisibilityRefusal::OverInFlightLimit => over_limit(),
         VisibilityRefusal::BeyondTotalMax => {
             let reason =
                 "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";

@@ -219,7 +219,8 @@ fn parse_wait_time(seconds: i64) -> Result<Duration, ApiError> {
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-fn over_limit() -> ApiError {
+/// As many messages as allowed are in flight.
+pub(super) fn over_limit() -> ApiError {
     ApiError::new(
         ErrorKind::OverLimit,
         "The maximum number of in flight messages is reached. Delete messages from the queue after they are processed.",
