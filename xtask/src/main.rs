@@ -1,16 +1,18 @@
 //! Every command a developer of Formiga runs: `cargo xtask <command>`.
 //!
-//! Nothing but Rust needs to be installed; a command fetches what it misses
-//! into the target directory.
+//! Nothing but Rust, and the tools of a language whose SDK is to be tested, needs
+//! to be installed; a command fetches what it misses into the target directory.
 
 mod bench;
 mod check;
 mod deny;
 mod edges;
+mod javascript;
 mod passed;
 mod python;
 mod run;
 mod steps;
+mod suites;
 mod test;
 mod workspace;
 

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::workspace;
 
 /// What has been done so far. A failed step stops nothing by itself, so that
 /// one run shows every failure.
@@ -65,6 +66,16 @@ impl Steps {
     pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         eprintln!("\n!!! {name}: SKIPPED: {reason}");
         self.remember(name, Verdict::Skipped(reason.to_owned()), Duration::ZERO);
+    }
+
+    /// Leaves a step out whose tools are not installed; where a run decides about
+    /// a change, that is a failure.
+    pub(crate) fn missing(&mut self, name: &str, reason: &str) {
+        if workspace::in_ci() {
+            self.step::<()>(name, || Err(reason.into()));
+        } else {
+            self.skip(name, reason);
+        }
     }
 
     /// Prints the summary. An error when any step failed.

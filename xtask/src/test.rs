@@ -7,6 +7,7 @@ use crate::Outcome;
 use crate::passed::{Half, Record};
 use crate::python;
 use crate::steps::{Steps, run_to_success};
+use crate::suites::SUITES;
 use crate::workspace::{self, cargo};
 
 /// Runs the Rust tests and the SDK tests; `--rust` or `--sdk` alone runs one
@@ -45,23 +46,28 @@ fn rust_tests(steps: &mut Steps, extra: &[String]) {
     }
 }
 
-/// The official AWS SDK for Python and the AWS CLI against the real binary.
+/// The official AWS SDKs, the AWS CLI and what is built upon them, against the real binary.
 fn sdk_tests(steps: &mut Steps, extra: &[String]) {
-    let name = "SDK tests, Python";
-    let Some(interpreter) = python::interpreter() else {
-        let reason = "no python3 was found";
-        if workspace::in_ci() {
-            steps.step::<()>(name, || Err(reason.into()));
-        } else {
-            steps.skip(name, reason);
-        }
-        return;
-    };
-
     let built = steps.command(
         "the server, built for the SDK tests",
         cargo().args(["build", "--package", "formiga-server"]),
     );
+    python_tests(steps, built, extra);
+    // Arguments choose among the tests in Python.
+    if extra.is_empty() {
+        for suite in SUITES {
+            suite.run(steps, built);
+        }
+    }
+}
+
+fn python_tests(steps: &mut Steps, built: bool, extra: &[String]) {
+    let name = "SDK tests, Python";
+    let Some(interpreter) = python::interpreter() else {
+        steps.missing(name, "no python3 was found");
+        return;
+    };
+
     let environment = |requirements| python::environment(interpreter, requirements);
     let python = steps.step("the Python environment", || environment(python::REQUIREMENTS));
     match python {
