@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod deny;
 mod edges;
+mod go;
 mod javascript;
 mod passed;
 mod python;

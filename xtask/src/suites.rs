@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
+use crate::go;
 use crate::javascript;
 use crate::steps::{Steps, run_to_success};
 use crate::workspace;
@@ -19,7 +20,7 @@ pub(crate) struct Suite {
     pub(crate) tests: fn() -> Command,
 }
 
-pub(crate) const SUITES: [&Suite; 1] = [&javascript::SUITE];
+pub(crate) const SUITES: [&Suite; 2] = [&javascript::SUITE, &go::SUITE];
 
 impl Suite {
     /// Runs the suite as two steps: its dependencies, then its tests.
