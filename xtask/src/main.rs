@@ -8,6 +8,7 @@ mod check;
 mod deny;
 mod edges;
 mod go;
+mod java;
 mod javascript;
 mod passed;
 mod python;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::Outcome;
 use crate::go;
+use crate::java;
 use crate::javascript;
 use crate::steps::{Steps, run_to_success};
 use crate::workspace;
@@ -20,7 +21,7 @@ pub(crate) struct Suite {
     pub(crate) tests: fn() -> Command,
 }
 
-pub(crate) const SUITES: [&Suite; 2] = [&javascript::SUITE, &go::SUITE];
+pub(crate) const SUITES: [&Suite; 3] = [&javascript::SUITE, &java::SUITE, &go::SUITE];
 
 impl Suite {
     /// Runs the suite as two steps: its dependencies, then its tests.
