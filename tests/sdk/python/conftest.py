@@ -23,8 +23,8 @@ SPEAKS_QUERY = (
     botocore.session.get_session().get_service_model('sqs').metadata['protocol'] == 'query'
 )
 
-# What only one kind of SDK can test.
-collect_ignore = [] if SPEAKS_QUERY else ['test_query.py']
+# What only one kind of SDK can test, or brings along.
+collect_ignore = ['test_celery.py'] if SPEAKS_QUERY else ['test_query.py']
 
 
 @pytest.hookimpl(wrapper=True)
