@@ -9,7 +9,8 @@ use formiga_store::{BackupProgress, CheckProgress};
 use serde_json::json;
 
 /// Verify a data directory that no server is using: that the database is sound, that every message
-/// has its content and that content its MD5, and that the counters add up. Nothing is changed.
+/// has its place, its content and that content its MD5, that what is on its way between queues fits
+/// together, and that the counters add up. Nothing is changed.
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// The data directory.

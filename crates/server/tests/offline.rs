@@ -65,6 +65,59 @@ async fn a_running_servers_data_is_copied_checked_and_served() {
     restored.stop().await;
 }
 
+/// FIFO order, delays, dead letters, a message move task, a purge and a deleted queue.
+#[tokio::test]
+async fn what_a_server_did_with_its_queues_is_sound() {
+    let scene = Scene::durable().await;
+    let fifo = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true" });
+    let dead = scene.create_queue("dead.fifo", fifo.clone()).await;
+    let dead_arn = "arn:aws:sqs:us-east-1:000000000000:dead.fifo";
+    let redrive = json!({ "deadLetterTargetArn": dead_arn, "maxReceiveCount": 1 });
+    let mut attributes = fifo.clone();
+    attributes["RedrivePolicy"] = json!(redrive.to_string());
+    let jobs = scene.create_queue("jobs.fifo", attributes).await;
+    for number in 0..10 {
+        for queue in [&jobs, &dead] {
+            let (body, group) = (format!("{number}"), format!("{}", number % 3));
+            let input = json!({ "QueueUrl": queue, "MessageBody": body, "MessageGroupId": group });
+            scene.call("SendMessage", input).await.ok();
+        }
+    }
+    // Received once, and moved at the next attempt.
+    for _ in 0..2 {
+        let input = json!({ "QueueUrl": jobs, "VisibilityTimeout": 0, "MaxNumberOfMessages": 4 });
+        scene.call("ReceiveMessage", input).await.ok();
+    }
+    let jobs_arn = "arn:aws:sqs:us-east-1:000000000000:jobs.fifo";
+    let input = json!({ "SourceArn": dead_arn, "DestinationArn": jobs_arn });
+    scene.call("StartMessageMoveTask", input).await.ok();
+    for (body, delay) in [("a", 0), ("b", 1), ("c", 900)] {
+        scene.send_delayed(body, delay).await;
+    }
+    scene.advance(2).await;
+    let handle = scene.receive_with(json!({ "VisibilityTimeout": 60 })).await.remove(0).handle;
+    scene.send("d").await;
+    scene.delete(&handle).await.ok();
+    let other = scene.create_queue("purged", json!({})).await;
+    let gone = scene.create_queue("deleted", json!({})).await;
+    for queue in [&other, &gone] {
+        for body in ["1", "2"] {
+            let input = json!({ "QueueUrl": queue, "MessageBody": body });
+            scene.call("SendMessage", input).await.ok();
+        }
+    }
+    scene.call("PurgeQueue", json!({ "QueueUrl": other })).await.ok();
+    scene.call("DeleteQueue", json!({ "QueueUrl": gone })).await.ok();
+    let input = json!({ "QueueUrl": other, "MessageBody": "3" });
+    scene.call("SendMessage", input).await.ok();
+    let (server, config, _directory) = scene.into_parts();
+    server.stop().await;
+    let checked = formiga(&["check"], &[("--data-dir", &config.data_dir)]);
+    let found = text(&checked.stdout);
+    assert!(checked.status.success(), "{found}{}", text(&checked.stderr));
+    assert!(found.contains("4 queues"), "{found}");
+}
+
 #[tokio::test]
 async fn a_damaged_directory_is_told_and_ends_with_1() {
     let scene = Scene::durable().await;

@@ -1,17 +1,18 @@
 //! [`check`]: whether everything in a data directory fits together.
 
+mod messages;
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use formiga_engine::catalog::CatalogEntry;
-use formiga_engine::limits::VISIBILITY_TIMEOUT_TOTAL_MAX;
-use formiga_engine::message::md5;
-use formiga_engine::queue::{BodyId, QueueRow, Receives, StoredMessage};
+use formiga_engine::queue::{BodyId, QueueRow};
 use formiga_engine::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::directory::DataDirectory;
-use crate::{DecodeError, OpenError, records, sqlite};
+use crate::{OpenError, records, sqlite};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +46,9 @@ pub struct CheckProgress {
 /// Checks the data directory `path`, which no server may use meanwhile, and changes nothing in it.
 ///
 /// It reads everything: the database's own structure, each catalog entry, each message with its
-/// receives and its content (whose MD5 is computed again), and the counters that the messages add
-/// up to. An error means that it could not be checked, not that something is wrong in it.
+/// receives and its content (whose MD5 is computed again), the counters that the messages add up
+/// to, what is on its way between queues, and the sends that FIFO queues remember. An error means
+/// that it could not be checked, not that something is wrong in it.
 pub fn check(path: &Path, progress: impl FnMut(CheckProgress)) -> Result<CheckReport, OpenError> {
     let directory = DataDirectory::open_existing(path)?;
     let database = directory.database();
@@ -65,8 +67,41 @@ struct Check<'a, P> {
     report: CheckReport,
 }
 
+/// What everything else is held against: it fits into memory, messages need not.
+struct Queues {
+    /// The queues by their generations.
+    entries: BTreeMap<i64, CatalogEntry>,
+    /// The generations by the ids of the queues.
+    generations: BTreeMap<i64, i64>,
+    /// The counters by generations.
+    rows: BTreeMap<i64, QueueRow>,
+    /// The counters of all others.
+    no_row: QueueRow,
+    /// Generations whose messages are still to be removed.
+    leftovers: BTreeSet<i64>,
+    /// The latest time at which something was written, to within a second.
+    latest: Timestamp,
+}
+
+impl Queues {
+    fn row(&self, generation: i64) -> &QueueRow {
+        self.rows.get(&generation).unwrap_or(&self.no_row)
+    }
+
+    fn has(&self, generation: i64) -> bool {
+        self.entries.contains_key(&generation)
+    }
+}
+
 /// How often progress is told, in rows.
 const PROGRESS_ROWS: u64 = 10_000;
+
+/// The bodies that belong to a message: in a file of SQLite's own, for there may be millions.
+const HOLDERS: &str = "
+PRAGMA temp_store = FILE;
+BEGIN;
+CREATE TEMP TABLE holder (body INTEGER PRIMARY KEY);
+";
 
 type Outcome<T> = Result<T, rusqlite::Error>;
 
@@ -76,15 +111,15 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         if self.report.problem_count > 0 {
             return Ok(()); // What is read from a damaged database proves nothing.
         }
-        let leftovers = self.leftovers()?;
-        let entries = self.catalog(&leftovers)?;
-        let generations: BTreeMap<i64, &CatalogEntry> =
-            entries.iter().map(|entry| (sqlite::integer(entry.generation.0), entry)).collect();
-        let mut rows = self.rows(&generations)?;
-        let next_moves = rows.iter().map(|(id, row)| (*id, row.next_move)).collect();
-        self.messages(&generations, &leftovers, &mut rows)?;
+        // What is read is read at one moment, and the holders are written without a sync each.
+        self.connection.execute_batch(HOLDERS)?;
+        let queues = self.queues()?;
+        self.messages(&queues)?;
         self.receives()?;
-        self.outboxes(&generations, &next_moves)?;
+        self.remembered_sends(&queues)?;
+        self.outboxes(&queues)?;
+        self.arrivals(&queues)?;
+        self.move_tasks(&queues)?;
         self.contents()
     }
 
@@ -118,9 +153,31 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         Ok(())
     }
 
+    fn queues(&mut self) -> Outcome<Queues> {
+        let leftovers = self.leftovers()?;
+        let catalog = self.catalog(&leftovers)?;
+        self.settings()?;
+        let generation = |entry: &CatalogEntry| sqlite::integer(entry.generation.0);
+        let generations =
+            catalog.iter().map(|entry| (sqlite::integer(entry.id.0), generation(entry))).collect();
+        let entries = catalog.into_iter().map(|entry| (generation(&entry), entry)).collect();
+        let rows = self.rows(&entries)?;
+        let latest = Timestamp::from_millis(self.number("latest")?);
+        let no_row = QueueRow::default();
+        Ok(Queues { entries, generations, rows, no_row, leftovers, latest })
+    }
+
     fn leftovers(&mut self) -> Outcome<BTreeSet<i64>> {
+        let next_queue = sqlite::integer(self.number("next_queue")?);
         let mut select = self.connection.prepare("SELECT queue FROM leftover")?;
-        select.query_map((), |row| row.get(0))?.collect()
+        let leftovers: BTreeSet<i64> =
+            select.query_map((), |row| row.get(0))?.collect::<Outcome<_>>()?;
+        for generation in leftovers.range(next_queue..) {
+            self.problem(format!(
+                "generation {generation}, which is about to be removed, would be given out again"
+            ));
+        }
+        Ok(leftovers)
     }
 
     fn catalog(&mut self, leftovers: &BTreeSet<i64>) -> Outcome<Vec<CatalogEntry>> {
@@ -161,13 +218,18 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
             entries.push(entry);
         }
         self.report.queues = entries.len() as u64;
-        for (name, length) in [("receipt_key", 32), ("epoch", 8)] {
+        Ok(entries)
+    }
+
+    fn settings(&mut self) -> Outcome<()> {
+        let numbers = ["epoch", "next_queue", "next_body", "latest"].map(|name| (name, 8));
+        for (name, length) in [("receipt_key", 32)].into_iter().chain(numbers) {
             let value = self.setting(name)?;
             if value.is_some_and(|value| value.len() != length) {
                 self.problem(format!("the setting {name} has not {length} bytes"));
             }
         }
-        Ok(entries)
+        Ok(())
     }
 
     fn setting(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
@@ -180,16 +242,13 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         Ok(value.map_or(0, u64::from_be_bytes))
     }
 
-    fn rows(
-        &mut self,
-        generations: &BTreeMap<i64, &CatalogEntry>,
-    ) -> Outcome<BTreeMap<i64, QueueRow>> {
+    fn rows(&mut self, entries: &BTreeMap<i64, CatalogEntry>) -> Outcome<BTreeMap<i64, QueueRow>> {
         let mut known = BTreeMap::new();
         let mut select = self.connection.prepare("SELECT queue, row FROM queue")?;
         let mut rows = select.query(())?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            if !generations.contains_key(&id) {
+            if !entries.contains_key(&id) {
                 self.problem(format!("there are counters of generation {id}, which no queue has"));
             }
             match records::decode_row(row.get_ref(1)?.as_blob()?) {
@@ -200,238 +259,29 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         Ok(known)
     }
 
-    /// Messages in the order of their generations: what they add up to is compared generation by
-    /// generation.
-    fn messages(
-        &mut self,
-        generations: &BTreeMap<i64, &CatalogEntry>,
-        leftovers: &BTreeSet<i64>,
-        rows: &mut BTreeMap<i64, QueueRow>,
-    ) -> Outcome<()> {
-        let all = self.count("message")?;
-        let connection = self.connection;
-        let mut select = connection.prepare(
-            "SELECT available_at, sequence, message, queue FROM message
-             ORDER BY queue, available_at, sequence",
-        )?;
-        let mut content = connection.prepare("SELECT content FROM content WHERE body = ?1")?;
-        let mut found = select.query(())?;
-        let (mut done, mut sum) = (0, None::<(i64, Sum)>);
-        while let Some(row) = found.next()? {
-            if done % PROGRESS_ROWS == 0 {
-                self.tell("messages", done, Some(all));
-            }
-            done += 1;
-            let generation: i64 = row.get(3)?;
-            if leftovers.contains(&generation) {
-                self.report.left_behind += 1;
-                continue;
-            }
-            if sum.as_ref().is_none_or(|(of, _)| *of != generation) {
-                if let Some((of, sum)) = sum.take() {
-                    self.compare(generations, of, &sum, &rows.remove(&of).unwrap_or_default());
-                }
-                if !generations.contains_key(&generation) {
-                    self.problem(format!(
-                        "there are messages of generation {generation}, which no queue has"
-                    ));
-                }
-                sum = Some((generation, Sum::default()));
-            }
-            let position = sqlite::position(row)?;
-            let name = || format!("message {} of generation {generation}", position.sequence.0);
-            match records::decode_message(position, row.get_ref(2)?.as_blob()?, None) {
-                Ok(message) => {
-                    let (_, sum) = sum.as_mut().expect("a generation was begun");
-                    sum.add(&message);
-                    if position.available_at < message.sent_at {
-                        self.problem(format!("{} is available before it was sent", name()));
-                    }
-                    let bytes: Option<Vec<u8>> = content
-                        .query_row([sqlite::integer(message.body.0)], |row| row.get(0))
-                        .optional()?;
-                    if let Err(what) = check_content(&message, bytes.as_deref()) {
-                        self.problem(format!("{}: {what}", name()));
-                    }
-                }
-                Err(error) => self.problem(format!("{}: {error}", name())),
-            }
-        }
-        if let Some((of, sum)) = sum {
-            self.compare(generations, of, &sum, &rows.remove(&of).unwrap_or_default());
-        }
-        // What is left has no messages.
-        for (generation, row) in std::mem::take(rows) {
-            self.compare(generations, generation, &Sum::default(), &row);
-        }
-        self.tell("messages", all, Some(all));
-        Ok(())
+    /// Notes that a message has this content. Tells whether it is the only one so far.
+    fn hold(&self, body: BodyId) -> Outcome<bool> {
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO temp.holder VALUES (?1)")?;
+        Ok(insert.execute([sqlite::integer(body.0)])? == 1)
     }
 
-    fn compare(
-        &mut self,
-        generations: &BTreeMap<i64, &CatalogEntry>,
-        generation: i64,
-        sum: &Sum,
-        row: &QueueRow,
-    ) {
-        self.report.messages += sum.stored;
-        let name = generations.get(&generation).map_or_else(
-            || format!("generation {generation}"),
-            |entry| entry.key.arn().to_string(),
-        );
-        if row.stored != sum.stored {
-            let QueueRow { stored, .. } = row;
-            self.problem(format!(
-                "{name}: its row counts {stored} messages, but there are {}",
-                sum.stored
-            ));
-        }
-        if sum.next_sequence > row.next_sequence.0 {
-            self.problem(format!("{name}: a sequence would be given out again"));
-        }
-        let wrong = row.delay_ends.iter().find(|(second, count)| {
-            sum.delay_ends.get(second).copied().unwrap_or_default() != **count
-        });
-        // Seconds that were over when the latest message was sent need not be counted.
-        let uncounted = sum.delay_ends.range(sum.latest_sent.as_secs()..);
-        let missing =
-            uncounted.map(|(second, _)| *second).find(|s| !row.delay_ends.contains_key(s));
-        if let Some(second) = wrong.map(|(second, _)| *second).or(missing) {
-            self.problem(format!("{name}: delayed messages of second {second} are miscounted"));
-        }
+    fn content(&self, body: BodyId) -> Outcome<Option<Vec<u8>>> {
+        let mut select =
+            self.connection.prepare_cached("SELECT content FROM content WHERE body = ?1")?;
+        select.query_row([sqlite::integer(body.0)], |row| row.get(0)).optional()
     }
 
-    fn receives(&mut self) -> Outcome<()> {
-        let all = self.count("receive")?;
-        let mut select = self.connection.prepare(
-            "SELECT r.available_at, r.sequence, r.receives, r.queue, m.queue IS NULL
-             FROM receive r LEFT JOIN message m USING (queue, available_at, sequence)",
-        )?;
-        let mut rows = select.query(())?;
-        let mut done = 0;
-        while let Some(row) = rows.next()? {
-            if done % PROGRESS_ROWS == 0 {
-                self.tell("receives", done, Some(all));
-            }
-            done += 1;
-            let (position, generation): (_, i64) = (sqlite::position(row)?, row.get(3)?);
-            let name = || format!("message {} of generation {generation}", position.sequence.0);
-            if row.get(4)? {
-                self.problem(format!("{} was received, but is not stored", name()));
-            }
-            let receives = records::decode_receives(row.get_ref(2)?.as_blob()?);
-            if let Err(what) = receives.map_err(|error| error.to_string()).and_then(check_receives)
-            {
-                self.problem(format!("{}: {what}", name()));
-            }
-        }
-        Ok(())
-    }
-
-    /// What is on its way to another queue has its content, unless it has arrived: then the target
-    /// may have deleted it.
-    fn outboxes(
-        &mut self,
-        generations: &BTreeMap<i64, &CatalogEntry>,
-        next_moves: &BTreeMap<i64, u64>,
-    ) -> Outcome<()> {
-        let connection = self.connection;
-        let mut select = connection.prepare("SELECT queue, number, entry FROM outbox")?;
-        let mut arrived =
-            connection.prepare("SELECT number FROM arrived WHERE queue = ?1 AND source = ?2")?;
-        let mut content = connection.prepare("SELECT content FROM content WHERE body = ?1")?;
-        let mut rows = select.query(())?;
-        while let Some(row) = rows.next()? {
-            let (generation, number): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let name = || format!("entry {number} of the outbox of generation {generation}");
-            let Some(source) = generations.get(&generation) else {
-                self.problem(format!("{} is in no queue's outbox", name()));
-                continue;
-            };
-            let number = number.unsigned_abs();
-            if number >= next_moves.get(&generation).copied().unwrap_or_default() {
-                self.problem(format!("{}: its number would be given out again", name()));
-            }
-            let entry = match records::decode_outbox_entry(number, row.get_ref(2)?.as_blob()?) {
-                Ok(entry) => entry,
-                Err(error) => {
-                    self.problem(format!("{}: {error}", name()));
-                    continue;
-                }
-            };
-            let target = generations.iter().find(|(_, target)| target.id == entry.to);
-            let last = match target {
-                Some((target, _)) => arrived
-                    .query_row([*target, sqlite::integer(source.id.0)], |row| row.get::<_, i64>(0))
-                    .optional()?,
-                None => None,
-            };
-            if last.is_some_and(|last| last.unsigned_abs() >= number) {
-                continue;
-            }
-            let body = sqlite::integer(entry.message.body.0);
-            let bytes: Option<Vec<u8>> = content.query_row([body], |row| row.get(0)).optional()?;
-            if let Err(what) = check_content(&entry.message, bytes.as_deref()) {
-                self.problem(format!("{}: {what}", name()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Each message has its content, here or on its way, so more contents than that are more than
-    /// there should be.
+    /// Each content belongs to a message, here or on its way.
     fn contents(&mut self) -> Outcome<()> {
-        let messages = self.count("message")? + self.count("outbox")?;
-        let contents = self.count("content")?;
-        if contents > messages {
-            let more = contents - messages;
-            self.problem(format!("{more} contents belong to no message"));
+        self.tell("contents", 0, None);
+        let sql = "SELECT count(*), min(body) FROM content
+                   WHERE NOT EXISTS (SELECT 1 FROM temp.holder h WHERE h.body = content.body)";
+        let (count, first): (i64, Option<i64>) =
+            self.connection.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if let Some(first) = first {
+            self.problem(format!("{count} contents belong to no message, the first is {first}"));
         }
         Ok(())
     }
-}
-
-/// What the messages of a generation add up to.
-#[derive(Default)]
-struct Sum {
-    stored: u64,
-    next_sequence: u64,
-    latest_sent: Timestamp,
-    delay_ends: BTreeMap<u64, u64>,
-}
-
-impl Sum {
-    fn add(&mut self, message: &StoredMessage) {
-        self.stored += 1;
-        self.next_sequence = self.next_sequence.max(message.position.sequence.0 + 1);
-        self.latest_sent = self.latest_sent.max(message.sent_at);
-        if message.was_delayed() {
-            *self.delay_ends.entry(message.position.available_at.as_secs()).or_default() += 1;
-        }
-    }
-}
-
-fn check_content(message: &StoredMessage, bytes: Option<&[u8]>) -> Result<(), String> {
-    let BodyId(body) = message.body;
-    let bytes = bytes.ok_or_else(|| format!("its content {body} is missing"))?;
-    let content = records::decode_content(bytes).map_err(|error: DecodeError| error.to_string())?;
-    if content.size() != u64::from(message.size) {
-        return Err(format!("it has {} bytes, but should have {}", content.size(), message.size));
-    }
-    if md5(content.body.as_bytes()) != content.body_md5 {
-        return Err("its body does not have the MD5 it was stored with".to_owned());
-    }
-    Ok(())
-}
-
-fn check_receives(receives: Receives) -> Result<(), String> {
-    let Receives { count, first_at, last_at, visible_at } = receives;
-    if count == 0 || first_at > last_at {
-        return Err("its receives contradict each other".to_owned());
-    }
-    if visible_at > last_at + VISIBILITY_TIMEOUT_TOTAL_MAX {
-        return Err("it would stay in flight for more than 12 hours".to_owned());
-    }
-    Ok(())
 }
