@@ -24,6 +24,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use faults::client::{Client, Failure, Kind};
 use faults::cut::{Disk, Mode, Tally, Tree, write};
@@ -78,6 +79,28 @@ fn survive(kind: Kind, runs: usize, cuts: usize) {
 fn without_the_fsync_a_power_cut_loses_acknowledged_sends() {
     let totals = cut_the_power(Kind::Standard, "os", 1, 4);
     assert!(totals.lost_writes > 0, "no acknowledged send was lost");
+}
+
+/// Also in directories that the backup had to make.
+#[test]
+fn a_backup_that_was_made_survives_a_power_cut() {
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    let (disk, data) = (dir.path().join("disk"), dir.path().join("data"));
+    fs::create_dir(&disk).expect("a directory can be made");
+    let started = Server::start(&data, &dir.path().join("stderr"), |_| {});
+    started.unwrap_or_else(|error| panic!("{error}")).kill();
+    let shim = Shim::compile(dir.path(), &disk);
+    let mut backup = Command::new(env!("CARGO_BIN_EXE_formiga"));
+    backup.arg("backup").arg("--data-dir").arg(&data).arg("--to").arg(disk.join(DATA_DIR));
+    shim.load_into(&mut backup, 0);
+    let made = backup.output().expect("the binary starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let log = fs::read(shim.log()).expect("the shim wrote its log");
+    let disk = Disk::replay(&parse(&log));
+    let [all, kept] =
+        [Mode::KeepAll, Mode::DropUnsynced].map(|mode| disk.cut(mode, &mut Rng::seeded(0)).0);
+    assert_eq!(kept.keys().collect::<Vec<_>>(), all.keys().collect::<Vec<_>>());
+    assert!(kept == all, "what was written is kept");
 }
 
 #[derive(Default)]

@@ -62,7 +62,7 @@ pub fn backup(
         return Err(BackupError::Exists(to.to_owned()));
     }
     let io = |source| BackupError::Io { path: to.to_owned(), source };
-    fs::create_dir_all(to).map_err(io)?;
+    directory::create_durably(to).map_err(io)?;
     // Under another name until it is whole, so that no server takes a part for the whole.
     let unfinished = to.join("formiga.db.unfinished");
     let watched = unfinished.clone();

@@ -134,14 +134,13 @@ impl DataDirectory {
     }
 }
 
-/// Makes the directory `path` one of this format, whose database is `copy`. Returns the size of
+/// Makes the directory `path`, which was created durably, one of this format, whose database is `copy`. Returns the size of
 /// the database in bytes.
 pub(crate) fn finish_copy(path: &Path, copy: &Path) -> io::Result<u64> {
     let file = File::open(copy)?;
     file.sync_all()?;
     fs::rename(copy, path.join("formiga.db"))?;
     write_format(path, &path.join("format"))?;
-    create_durably(path)?;
     Ok(file.metadata()?.len())
 }
 
@@ -175,7 +174,7 @@ fn write_format(path: &Path, format_path: &Path) -> io::Result<()> {
 /// Creates the directory and those above it that are missing, and makes their names durable: a
 /// directory whose name a power cut removes takes everything in it along. The last name is synced
 /// even if the directory is there, since an earlier start may have been cut short before it was.
-fn create_durably(path: &Path) -> io::Result<()> {
+pub(crate) fn create_durably(path: &Path) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     let missing = path.ancestors().take_while(|directory| !directory.exists());
     let to_sync: Vec<PathBuf> =
