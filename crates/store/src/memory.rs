@@ -120,7 +120,9 @@ impl MemoryStore {
     fn reclaim(&self, gone: StoredQueue) {
         let state = self.0.clone();
         let run = move || {
-            let mut bodies = gone.messages.values().map(|message| message.body).peekable();
+            let on_the_way = gone.outbox.values().map(|entry| &entry.message);
+            let messages = gone.messages.values().chain(on_the_way);
+            let mut bodies = messages.map(|message| message.body).peekable();
             while bodies.peek().is_some() {
                 let mut state = state.lock().expect("no one panics with the lock");
                 for body in bodies.by_ref().take(RECLAIMED_AT_ONCE) {
@@ -225,7 +227,7 @@ impl Store for MemoryStore {
 }
 
 impl State {
-    /// Returns the messages that a purged or deleted queue had.
+    /// Returns what a purged or deleted queue had and nobody else has.
     fn apply(&mut self, append: Append) -> Result<Option<StoredQueue>, NotStored> {
         self.latest = self.latest.max(append.at);
         match append.change {
@@ -274,7 +276,10 @@ impl State {
         let entry = record.entry();
         if let CatalogRecord::Deleted(entry) = record {
             self.catalog.remove(&entry.id);
-            return self.queues.remove(&entry.generation);
+            let mut gone = self.queues.remove(&entry.generation)?;
+            // What has arrived is the target's.
+            gone.outbox.retain(|number, left| !self.has_arrived(entry.id, *number, left.to));
+            return Some(gone);
         }
         self.next_queue = self.next_queue.max(entry.id.0 + 1).max(entry.generation.0 + 1);
         self.catalog.insert(entry.id, CatalogEntry::clone(entry));
@@ -290,6 +295,12 @@ impl State {
         };
         self.queues.insert(entry.generation, emptied);
         Some(gone)
+    }
+
+    fn has_arrived(&self, source: QueueId, number: u64, to: QueueId) -> bool {
+        let target = self.catalog.get(&to).and_then(|target| self.queues.get(&target.generation));
+        let last = target.and_then(|target| target.arrived.get(&source));
+        last.is_some_and(|last| *last >= number)
     }
 
     fn snapshot(&self, queue: QueueId, now: Timestamp, limit: usize) -> Snapshot {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use formiga_engine::attributes::QueueAttributes;
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
@@ -73,6 +73,7 @@ contract!(
     what_a_deleted_queue_left_is_reclaimed,
     a_purged_queue_is_empty_and_its_sequences_go_on,
     what_is_on_its_way_is_kept_until_it_has_arrived,
+    what_a_deleted_queue_had_on_its_way_is_reclaimed_unless_it_has_arrived,
     remembered_sends_are_kept_as_long_as_they_count,
     a_record_that_removes_what_is_not_stored_is_rejected,
     settings_are_kept,
@@ -109,7 +110,9 @@ impl<S: Store> Scene<S> {
     /// Waits until the contents with these ids are removed.
     async fn contents_are_gone(&self, bodies: std::ops::Range<u64>) {
         let bodies: Vec<_> = bodies.map(BodyId).collect();
+        let end = Instant::now() + Duration::from_secs(30);
         while self.store.contents(bodies.clone()).await.unwrap().iter().any(Option::is_some) {
+            assert!(Instant::now() < end, "some contents stay");
             tokio::task::yield_now().await;
         }
     }
@@ -422,6 +425,30 @@ async fn what_is_on_its_way_is_kept_until_it_has_arrived<T: Subject>() {
     assert_eq!(there.first_page.messages, [arrived]);
     let kept = scene.store.contents((100..103).map(BodyId).collect()).await.unwrap();
     assert_eq!(kept, [Some(content("0")), Some(content("1")), None]);
+    assert_eq!(scene.store.acquire().await.unwrap().busy, [].into());
+}
+
+/// The source does not know yet that the first two entries have arrived. The target was purged in
+/// between.
+async fn what_a_deleted_queue_had_on_its_way_is_reclaimed_unless_it_has_arrived<T: Subject>() {
+    let scene = scene::<T>().await;
+    let (source, target) = (entry(QUEUE.0, "q"), entry(50, "target"));
+    for created in [&source, &target] {
+        scene.catalog(CatalogRecord::Created(created.clone())).await;
+    }
+    let left: Vec<Record> = (0..4).map(|n| Record::Left(leaving(n))).collect();
+    scene.records((0..5).map(sent).chain(left).collect()).await;
+    let arrived = |number| Record::Arrived { from: QUEUE, number, message: message(number) };
+    scene.append(Change::Queue(target.id, vec![arrived(0)])).await.unwrap();
+    let next = QueueId(60);
+    let purged = Arc::new(CatalogEntry { generation: next, ..CatalogEntry::clone(&target) });
+    scene.catalog(CatalogRecord::Purged { entry: purged, old: target.id }).await;
+    scene.append(Change::Queue(next, vec![arrived(1)])).await.unwrap();
+    scene.catalog(CatalogRecord::Deleted(source)).await;
+    scene.contents_are_gone(102..105).await;
+    scene.contents_are_gone(100..101).await;
+    let kept = scene.store.contents(vec![BodyId(101)]).await.unwrap();
+    assert_eq!(kept, [Some(content("1"))]);
     assert_eq!(scene.store.acquire().await.unwrap().busy, [].into());
 }
 
