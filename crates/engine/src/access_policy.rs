@@ -4,7 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::attributes::{AttributeError, AttributeErrorKind};
-use crate::limits::{POLICY_BYTES_MAX, POLICY_STATEMENTS_MAX};
+use crate::limits::{
+    POLICY_BYTES_MAX, POLICY_CONDITIONS_MAX, POLICY_PRINCIPALS_MAX, POLICY_STATEMENT_ACTIONS_MAX,
+    POLICY_STATEMENTS_MAX,
+};
 use crate::permission::{self, Permission};
 
 const VERSIONS: [&str; 2] = ["2008-10-17", "2012-10-17"];
@@ -22,19 +25,64 @@ pub(crate) fn check(json: &str) -> Result<(), AttributeError> {
     if !policy.is_object() || version.is_some_and(|version| !VERSIONS.contains(&version)) {
         return Err(invalid());
     }
-    let statements = match policy.get("Statement") {
+    let statements: Vec<&Value> = match policy.get("Statement") {
         Some(Value::Array(statements)) => statements.iter().collect(),
         Some(statement @ Value::Object(_)) => vec![statement],
         _ => return Err(invalid()),
     };
-    if statements.len() > POLICY_STATEMENTS_MAX {
-        return Err(over_limit(format!(
-            "{} statements were found in the submitted policy, max allowed is {POLICY_STATEMENTS_MAX}",
-            statements.len()
-        )));
-    }
+    check_counts(&statements)?;
     let all_are = !statements.is_empty() && statements.into_iter().all(is_statement);
     if all_are { Ok(()) } else { Err(invalid()) }
+}
+
+/// The sentences of SQS, as far as they are known; those for principals and conditions are like
+/// them.
+fn check_counts(statements: &[&Value]) -> Result<(), AttributeError> {
+    let sum = |count: fn(&Value) -> usize| statements.iter().map(|one| count(one)).sum::<usize>();
+    let actions = |statement: &Value| count(statement.get("Action"));
+    let most_actions = statements.iter().map(|one| actions(one)).max().unwrap_or_default();
+    let of_policy = "in the submitted policy";
+    for (count, what, place, max) in [
+        (statements.len(), "statements", of_policy, POLICY_STATEMENTS_MAX),
+        (
+            most_actions,
+            "actions",
+            "in a statement from the submitted policy",
+            POLICY_STATEMENT_ACTIONS_MAX,
+        ),
+        (sum(principals), "principals", of_policy, POLICY_PRINCIPALS_MAX),
+        (sum(conditions), "conditions", of_policy, POLICY_CONDITIONS_MAX),
+    ] {
+        if count > max {
+            let message = format!("{count} {what} were found {place}, max allowed is {max}");
+            return Err(over_limit(message));
+        }
+    }
+    Ok(())
+}
+
+/// How many there are where one may stand without a list.
+fn count(value: Option<&Value>) -> usize {
+    match value {
+        None => 0,
+        Some(Value::Array(elements)) => elements.len(),
+        Some(_) => 1,
+    }
+}
+
+/// Everyone is one principal, and so is each account, user, role or service that is named.
+fn principals(statement: &Value) -> usize {
+    let of = |name| match statement.get(name) {
+        Some(Value::Object(kinds)) => kinds.values().map(|named| count(Some(named))).sum(),
+        everyone => count(everyone),
+    };
+    of("Principal") + of("NotPrincipal")
+}
+
+/// A condition is an operator with a key, whatever number of values the key is compared with.
+fn conditions(statement: &Value) -> usize {
+    let Some(Value::Object(operators)) = statement.get("Condition") else { return 0 };
+    operators.values().map(|keys| keys.as_object().map_or(1, Map::len)).sum()
 }
 
 fn is_statement(statement: &Value) -> bool {
@@ -227,6 +275,41 @@ mod tests {
         );
     }
 
+    fn statement(principal: &Value, actions: usize, conditions: usize) -> Value {
+        let actions: Vec<_> = (0..actions).map(|number| format!("sqs:{number}")).collect();
+        let key = |number| (format!("aws:{number}"), json!(["a", "b"]));
+        let keys: Map<String, Value> = (0..conditions).map(key).collect();
+        json!({
+            "Effect": "Allow", "Principal": principal, "Action": actions,
+            "Condition": { "StringEquals": keys },
+        })
+    }
+
+    #[test]
+    fn a_statement_has_at_most_7_actions_and_a_policy_50_principals_and_10_conditions() {
+        let accounts = |count| json!({ "AWS": vec!["111111111111"; count], "Service": "s" });
+        let policy = |statements: &[Value]| json!({ "Statement": statements }).to_string();
+        let largest = [statement(&accounts(48), 7, 5), statement(&json!("*"), 7, 5)];
+        assert_eq!(check(&policy(&largest)), Ok(()));
+        for (more, told) in [
+            (
+                statement(&accounts(0), 8, 0),
+                "8 actions were found in a statement from the submitted policy, max allowed is 7",
+            ),
+            (
+                statement(&json!("*"), 1, 0),
+                "51 principals were found in the submitted policy, max allowed is 50",
+            ),
+            (
+                statement(&json!({}), 1, 1),
+                "11 conditions were found in the submitted policy, max allowed is 10",
+            ),
+        ] {
+            let error = check(&policy(&[&largest[..], &[more]].concat())).unwrap_err();
+            assert_eq!((error.kind, error.message.as_str()), (AttributeErrorKind::OverLimit, told));
+        }
+    }
+
     const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 
     fn permission(label: &str, accounts: &[&str], actions: &[&str]) -> Permission {
@@ -298,6 +381,9 @@ mod tests {
     #[test]
     fn a_policy_grows_no_larger_than_it_may_be_set() {
         let added = permission("L", &["111111111111"], &["SendMessage"]);
+        let many = json!({ "Statement": statement(&json!({ "AWS": vec!["a"; 50] }), 1, 0) });
+        let error = with_permission_after(&many.to_string(), &added);
+        assert_eq!(error, "51 principals were found in the submitted policy, max allowed is 50");
         let error = with_permission_after(&with_statements(20), &added);
         assert_eq!(error, "21 statements were found in the submitted policy, max allowed is 20");
         let long = with_statements(1).replace("sqs:SendMessage", &"a".repeat(8000));

@@ -82,11 +82,21 @@ pub const KMS_REUSE_PERIOD_SECONDS: RangeInclusive<i64> = 60..=86_400;
 /// "A key id, alias or ARN of up to 2,048 characters", as KMS says of `KeyId`.
 pub const KMS_KEY_ID_BYTES_MAX: usize = 2048;
 
-/// "A policy can include up to 8,192 bytes" and "20 statements".
+/// Of a policy: "Bytes: 8,192", "Statements: 20", "Principals: 50", "Conditions: 10", "Actions per
+/// statement: 7".
 pub const POLICY_BYTES_MAX: usize = 8192;
 
 /// See [`POLICY_BYTES_MAX`].
 pub const POLICY_STATEMENTS_MAX: usize = 20;
+
+/// See [`POLICY_BYTES_MAX`].
+pub const POLICY_PRINCIPALS_MAX: usize = 50;
+
+/// See [`POLICY_BYTES_MAX`].
+pub const POLICY_CONDITIONS_MAX: usize = 10;
+
+/// See [`POLICY_BYTES_MAX`].
+pub const POLICY_STATEMENT_ACTIONS_MAX: usize = 7;
 
 /// "Action.N: maximum number of 7 actions" of one permission.
 pub const PERMISSION_ACTIONS_MAX: usize = 7;
