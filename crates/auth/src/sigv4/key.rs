@@ -4,7 +4,7 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 /// A key that signs all requests of one day to one service in one region. It takes four digests to
 /// derive and can be kept; the secret key cannot be computed from it. Its memory is cleared when it
@@ -49,5 +49,3 @@ impl Drop for SigningKey {
         self.0.zeroize();
     }
 }
-
-impl ZeroizeOnDrop for SigningKey {}
