@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_another_version_is_not_read() {
+        let (token, _) = key(1).issue(&grant(), &NONCE_OF_TESTS).unwrap();
+        let mut bytes = STANDARD.decode(token).unwrap();
+        bytes.truncate(bytes.len() - TAG);
+        bytes[0] = VERSION + 1;
+        let tag = key(1).tag(&bytes).finalize().into_bytes();
+        bytes.extend_from_slice(&tag);
+        assert!(TokenKey::open(&[key(1)], &STANDARD.encode(bytes), ID).is_err());
+    }
+
+    #[test]
     fn every_session_has_a_secret_of_its_own() {
         let secret = |key: &TokenKey, id: &str, nonce: u8| {
             let grant = SessionGrant { access_key_id: id.to_owned(), ..grant() };

@@ -517,23 +517,89 @@ fn behind_a_proxy_another_host_may_be_signed() {
     request.is_mismatch();
 }
 
+/// A signature that is right, of a request that says `list` is signed: header lines and payload as
+/// they stand.
+fn sign(request: Request, list: &str, payload: &str) -> Request {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut canonical = format!("{}\n", request.method);
+    canonical += &request.target.replacen('?', "\n", 1);
+    canonical += if request.target.contains('?') { "\n" } else { "\n\n" };
+    for name in list.split(';') {
+        let found = request.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+        canonical += &format!("{name}:{}\n", found.map_or("", |(_, value)| value));
+    }
+    canonical += &format!("\n{list}\n{payload}");
+    let scope = "20260115/us-east-1/sqs/aws4_request";
+    let to_sign = format!("AWS4-HMAC-SHA256\n{DATE}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+    let key = SigningKey::derive(SECRET, "20260115", "us-east-1", "sqs");
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(to_sign);
+    let signature = hex(&mac.finalize().into_bytes());
+    request.signed("sqs", list, &signature)
+}
+
+mod lists {
+    use super::*;
+
+    fn request(date: (&str, &str)) -> Request {
+        Request::new("GET", "/", &[("host", HOST), date, ("x-a", "1")], "")
+    }
+
+    #[test]
+    fn a_right_signature_of_a_wrong_list_does_not_match() {
+        let signed = |list: &str| sign(request(("x-amz-date", DATE)), list, EMPTY_SHA256);
+        assert_eq!(signed("host;x-a;x-amz-date").verify(), Ok(()));
+        for list in [
+            "x-a;x-amz-date",
+            "host;x-a",
+            "x-a;host;x-amz-date",
+            "host;host;x-a;x-amz-date",
+            "Host;x-a;x-amz-date",
+            "host;x-a;x-absent;x-amz-date",
+            "host;x-a;x-amz-date;",
+        ] {
+            signed(list).is_mismatch();
+        }
+    }
+
+    #[test]
+    fn a_date_in_the_date_header_is_signed_too() {
+        for date in ["Thu, 15 Jan 2026 12:00:00 GMT", DATE] {
+            let signed = |list: &str| sign(request(("Date", date)), list, EMPTY_SHA256);
+            assert_eq!(signed("date;host;x-a").verify(), Ok(()), "{date}");
+            signed("host;x-a").is_mismatch();
+        }
+        let both = request(("x-amz-date", DATE)).with("Date", "Wed, 14 Jan 2026 12:00:00 GMT");
+        assert_eq!(sign(both, "host;x-amz-date", EMPTY_SHA256).verify(), Ok(()), "X-Amz-Date wins");
+    }
+
+    #[test]
+    fn a_query_that_cannot_be_decoded_is_not_signed() {
+        for (query, canonical) in [("a=%zz", "a=%25zz"), ("a=%4", "a=%254"), ("%", "%25=")] {
+            let mut request = request(("x-amz-date", DATE));
+            request.target = format!("/?{canonical}");
+            let mut signed = sign(request, "host;x-amz-date", EMPTY_SHA256);
+            assert_eq!(signed.verify(), Ok(()), "{canonical}");
+            signed.target = format!("/?{query}");
+            signed.is_mismatch();
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_signed_is_there() {
+        let mut signed = sign(request(("x-amz-date", DATE)), "host;x-amz-date;x-b", EMPTY_SHA256);
+        signed.is_mismatch();
+        signed.headers.push(("X-B".to_owned(), String::new()));
+        assert_eq!(signed.verify(), Ok(()), "even if it is empty");
+    }
+}
+
 mod bodies {
     use super::*;
 
     /// `list_queues` with a digest of its body in the header, signed for what that says.
     fn digested(said: &str) -> Request {
         let list = "content-type;host;x-amz-content-sha256;x-amz-date;x-amz-target";
-        let canonical = format!(
-            "POST\n/\n\ncontent-type:{JSON}\nhost:{HOST}\nx-amz-content-sha256:{said}\nx-amz-date:{DATE}\nx-amz-target:AmazonSQS.ListQueues\n\n{list}\n{said}"
-        );
-        let scope = "20260115/us-east-1/sqs/aws4_request";
-        let to_sign =
-            format!("AWS4-HMAC-SHA256\n{DATE}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
-        use hmac::{Hmac, KeyInit, Mac};
-        let key = SigningKey::derive(SECRET, "20260115", "us-east-1", "sqs");
-        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(to_sign);
-        let signature = hex(&mac.finalize().into_bytes());
-        list_queues(HOST).with("x-amz-content-sha256", said).signed("sqs", list, &signature)
+        sign(list_queues(HOST).with("x-amz-content-sha256", said), list, said)
     }
 
     #[test]

@@ -173,6 +173,31 @@ fn a_name_that_is_given_again_is_another_user() {
 }
 
 #[test]
+fn several_principals_are_a_union_and_the_narrowest_counts() {
+    let user = "arn:aws:iam::111111111111:user/alice";
+    let session = "arn:aws:sts::111111111111:assumed-role/r/s";
+    for (name, list, expected) in [
+        ("alice", vec![A], "no-id"),
+        ("alice", vec![A, user], "allow"),
+        ("alice", vec![user, A], "allow"),
+        ("alice", vec![A, "*"], "allow"),
+        ("alice", vec![A, session], "no-id"),
+        ("r/s", vec![A, "*"], "no-ses"),
+        ("r/s", vec!["*", session, A], "allow"),
+    ] {
+        let mut scene = Scene::of(name);
+        if name == "r/s" {
+            scene = scene.session("+R");
+        }
+        scene.queue = Some(queue_policy(&format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"AWS":["{}"],"Service":"s3.amazonaws.com"}},"Action":"sqs:*","Resource":"*"}}}}"#,
+            list.join("\",\"")
+        )));
+        assert_eq!(scene.decide(), expected, "{name} {list:?}");
+    }
+}
+
+#[test]
 fn a_refusal_names_one_cause() {
     let url = "https://sqs.us-east-1.amazonaws.com/";
     let refusal = |scene: &Scene| {

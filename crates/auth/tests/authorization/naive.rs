@@ -126,7 +126,7 @@ const IDENTITY: [&str; 10] = [
     "+S if F",
 ];
 const SESSION: [&str; 5] = ["-", "+S", "+R", "!S", "+*; !R"];
-const PRINCIPALS: [&str; 16] = [
+const PRINCIPALS: [&str; 19] = [
     "*",
     "A",
     "B",
@@ -140,6 +140,9 @@ const PRINCIPALS: [&str; 16] = [
     "s3",
     "NotPrincipal alice",
     "NotPrincipal alice,A",
+    "NotPrincipal r/s",
+    "NotPrincipal r/s,A",
+    "NotPrincipal r,A",
     "NotPrincipal r,r/s,A",
     "NotPrincipal B",
     "NotPrincipal bob,B",

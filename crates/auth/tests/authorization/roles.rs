@@ -84,14 +84,19 @@ fn a_role_is_assumed_by_whom_it_trusts() {
 #[test]
 fn a_sessions_policy_narrows_down_what_its_role_may_assume() {
     let scene = Scene::of("r/s").session("+S");
-    let trust = iam_policy(
-        PolicyKind::Trust,
-        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:role/team/r"},"Action":"sts:AssumeRole"}}"#,
-    );
-    let decision = scene.ask(|request, policies| {
-        let request = Request { action: "sts:AssumeRole", ..*request };
-        let policies = Policies { resource: Some(&trust), ..*policies };
-        word(&evaluate_assume_role(&request, &policies))
-    });
-    assert_eq!(decision, "no-ses");
+    for (trusted, expected) in [("r", "no-ses"), ("*", "no-ses"), ("r/s", "allow")] {
+        let trusted = principal(trusted);
+        let trust = iam_policy(
+            PolicyKind::Trust,
+            &format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{trusted},"Action":"sts:AssumeRole"}}}}"#
+            ),
+        );
+        let decision = scene.ask(|request, policies| {
+            let request = Request { action: "sts:AssumeRole", ..*request };
+            let policies = Policies { resource: Some(&trust), ..*policies };
+            word(&evaluate_assume_role(&request, &policies))
+        });
+        assert_eq!(decision, expected, "{trusted}");
+    }
 }
