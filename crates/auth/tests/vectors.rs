@@ -296,6 +296,12 @@ fn a_claim_says_who_and_for_what() {
 }
 
 #[test]
+fn a_claim_is_printed_without_its_token() {
+    let printed = v4().check(|claim, _, _| Ok(format!("{claim:?}"))).unwrap();
+    assert!(printed.contains("AKIDEXAMPLE") && !printed.contains(TOKEN), "{printed}");
+}
+
+#[test]
 fn another_secret_does_not_verify() {
     let verify = |claim: &Claim, head: &RequestHead<'_>, body: &[u8; 32]| {
         claim.verify(&claim.signing_key("another"), head, body)

@@ -5,7 +5,7 @@ use super::error::SignatureError;
 
 /// A request as it arrived, but for its body. Nothing in it may be decoded, normalized or sorted: a
 /// signature is made of what was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
     /// The method, in the letters it was sent in.
     pub method: &'a str,
