@@ -78,7 +78,8 @@ impl Default for Rules<'_> {
 pub struct Claim {
     scope: Scope,
     time: Timestamp,
-    signed_headers: Vec<String>,
+    /// Separated by semicolons, as it is signed.
+    signed_headers: String,
     signature: [u8; 32],
     presigned: bool,
     payload: Payload,
@@ -139,14 +140,14 @@ impl Claim {
         let scope = Scope::parse(&parts.credential)?;
         scope.check(rules, &parts.date)?;
         check_time(&parts.date, parts.lifetime, now)?;
-        let signed_headers = signed_headers(&parts, &headers)?;
+        check_signed_headers(&parts, &headers)?;
         Ok(Claim {
             payload: Payload::of(&headers, rules)?,
             signature: hex::decode(&parts.signature)
                 .ok_or(SignatureError::SignatureDoesNotMatch)?,
             scope,
             time: parts.date.time,
-            signed_headers,
+            signed_headers: parts.signed_headers,
             presigned: parts.presigned,
             security_token: parts.security_token,
         })
@@ -292,7 +293,7 @@ fn check_time(date: &Date, lifetime: i64, now: Timestamp) -> Result<(), Signatur
 const SIGNED_WHEN_PRESENT: [&str; 4] =
     ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target"];
 
-fn signed_headers(parts: &Parts, headers: &Headers<'_>) -> Result<Vec<String>, SignatureError> {
+fn check_signed_headers(parts: &Parts, headers: &Headers<'_>) -> Result<(), SignatureError> {
     let names: Vec<&str> = parts.signed_headers.split(';').collect();
     let is_name = |name: &&str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase())
@@ -306,7 +307,7 @@ fn signed_headers(parts: &Parts, headers: &Headers<'_>) -> Result<Vec<String>, S
         headers.only_line(name)?;
     }
     if is_list && needed.all(is_signed) {
-        Ok(names.into_iter().map(str::to_owned).collect())
+        Ok(())
     } else {
         Err(SignatureError::SignatureDoesNotMatch)
     }

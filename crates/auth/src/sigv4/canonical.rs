@@ -10,7 +10,8 @@ pub(super) struct CanonicalRequest<'a> {
     pub(super) head: &'a RequestHead<'a>,
     /// Stands for the `host` that was received, if there is one.
     pub(super) host: Option<&'a [u8]>,
-    pub(super) signed_headers: &'a [String],
+    /// Separated by semicolons.
+    pub(super) signed_headers: &'a str,
     pub(super) payload: &'a str,
 }
 
@@ -21,7 +22,7 @@ impl CanonicalRequest<'_> {
         let query = Query::parse(self.head.query()).canonical();
         let mut text = format!("{}\n{path}\n{query}\n", self.head.method).into_bytes();
         let headers = Headers::of(self.head);
-        for name in self.signed_headers {
+        for name in self.signed_headers.split(';') {
             text.extend_from_slice(name.as_bytes());
             text.push(b':');
             let lines: Vec<&[u8]> = match self.host {
@@ -40,7 +41,7 @@ impl CanonicalRequest<'_> {
             text.push(b'\n');
         }
         text.push(b'\n');
-        text.extend_from_slice(self.signed_headers.join(";").as_bytes());
+        text.extend_from_slice(self.signed_headers.as_bytes());
         text.push(b'\n');
         text.extend_from_slice(self.payload.as_bytes());
         Some(text)

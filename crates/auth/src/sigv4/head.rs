@@ -1,5 +1,7 @@
 //! [`RequestHead`]: a request but for its body.
 
+use std::borrow::Cow;
+
 use super::error;
 use super::error::SignatureError;
 
@@ -42,11 +44,11 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// The lines of a header by name, and by arrival within a name.
-pub(super) struct Headers<'a>(Vec<(String, &'a [u8])>);
+pub(super) struct Headers<'a>(Vec<(Cow<'a, str>, &'a [u8])>);
 
 impl<'a> Headers<'a> {
     pub(super) fn of(head: &RequestHead<'a>) -> Headers<'a> {
-        let lines = head.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), *value));
+        let lines = head.headers.iter().map(|(name, value)| (lower_case(name), *value));
         let mut lines: Vec<_> = lines.collect();
         lines.sort_by(|(one, _), (other, _)| one.cmp(other));
         Headers(lines)
@@ -54,7 +56,7 @@ impl<'a> Headers<'a> {
 
     /// The values of all lines with this name, in the order of arrival.
     pub(super) fn lines(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let start = self.0.partition_point(|(line, _)| line.as_str() < name);
+        let start = self.0.partition_point(|(line, _)| line.as_ref() < name);
         self.0[start..].iter().take_while(move |(line, _)| line == name).map(|(_, value)| *value)
     }
 
@@ -78,6 +80,15 @@ impl<'a> Headers<'a> {
             (line, None) => Ok(line),
             _ => Err(error::repeated("header", name)),
         }
+    }
+}
+
+/// HTTP/2 sends names in lower case, and HTTP libraries keep them so.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
     }
 }
 

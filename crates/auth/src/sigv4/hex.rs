@@ -4,8 +4,12 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Lower-case digits.
 pub(super) fn encode(bytes: &[u8; 32]) -> String {
-    let digit = |value: u8| char::from(DIGITS[usize::from(value & 0x0F)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 0x0F)]));
+    }
+    text
 }
 
 /// Exactly 64 lower-case digits.
