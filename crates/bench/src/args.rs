@@ -3,7 +3,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::client::Endpoint;
+use crate::dwell::NOISY_GROUP;
 use crate::error::BenchError;
+use crate::request::Grouping;
 
 /// The largest message, and the largest sum over a batch, that SQS takes.
 const MESSAGE_BYTES_MAX: usize = 1_048_576;
@@ -51,7 +53,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub depth: u64,
 
-    /// Use a FIFO queue, and send to so many message groups in turn.
+    /// Use a FIFO queue (except for --scenario dwell), and send to so many message groups in turn.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub groups: Option<u64>,
 
@@ -78,13 +80,17 @@ pub enum Scenario {
     SendBatch,
     /// SendMessage, ReceiveMessage of one message, DeleteMessage.
     Lifecycle,
+    /// ReceiveMessage of one message, 20 ms of work, DeleteMessage. The --depth messages before
+    /// are a noisy tenant's, and so many --groups of quiet tenants send 40 messages a second, whose
+    /// times from send to receive are reported. Without --groups no message has a group.
+    Dwell,
 }
 
 impl Scenario {
     /// How many messages one operation moves.
     pub(crate) fn messages_per_operation(self) -> u64 {
         match self {
-            Scenario::Send | Scenario::Lifecycle => 1,
+            Scenario::Send | Scenario::Lifecycle | Scenario::Dwell => 1,
             Scenario::SendBatch => BATCH_ENTRIES_MAX as u64,
         }
     }
@@ -105,7 +111,7 @@ impl BenchArgs {
             )));
         }
         let fifo = self.queue.as_ref().map(|name| name.ends_with(".fifo"));
-        if fifo.is_some_and(|fifo| fifo != self.groups.is_some()) {
+        if fifo.is_some_and(|fifo| fifo != self.is_fifo()) {
             return Err(BenchError::Setting(
                 "--groups goes with a --queue whose name ends in .fifo, and only with such a queue"
                     .to_owned(),
@@ -114,11 +120,23 @@ impl BenchArgs {
         Ok(())
     }
 
+    fn is_fifo(&self) -> bool {
+        self.groups.is_some() && self.scenario != Scenario::Dwell
+    }
+
+    /// How messages sent by the load are grouped.
+    pub(crate) fn grouping(&self) -> Option<Grouping> {
+        let tenants = self.scenario == Scenario::Dwell;
+        self.groups.map(|groups| {
+            if tenants { Grouping::Tenant(NOISY_GROUP) } else { Grouping::Fifo(groups) }
+        })
+    }
+
     /// The queue's name: the given one, or one that no earlier run used.
     pub(crate) fn queue_name(&self) -> String {
         self.queue.clone().unwrap_or_else(|| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let suffix = if self.groups.is_some() { ".fifo" } else { "" };
+            let suffix = if self.is_fifo() { ".fifo" } else { "" };
             format!("bench-{}-{}{suffix}", now.as_nanos(), std::process::id())
         })
     }
@@ -200,6 +218,8 @@ mod tests {
         assert!(refused(&["--message-size", "1048577"]));
         assert!(refused(&["--message-size", "200000", "--scenario", "send-batch"]));
         assert!(refused(&["--queue", "orders.fifo"]));
+        assert!(refused(&["--queue", "orders", "--groups", "3"]));
+        assert!(!refused(&["--queue", "orders", "--groups", "3", "--scenario", "dwell"]));
     }
 
     #[test]

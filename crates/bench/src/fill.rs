@@ -65,8 +65,9 @@ impl Backlog {
             rest => rest as usize,
         };
         let authority = args.endpoint.authority();
-        let batches =
-            |entries| SendRequest::new(authority, queue_url, message, Some(entries), args.groups);
+        let batches = |entries| {
+            SendRequest::new(authority, queue_url, message, Some(entries), args.grouping())
+        };
         Backlog {
             message: Message { body: message.body.clone(), md5: message.md5.clone() },
             depth: args.depth,

@@ -12,6 +12,7 @@ mod answer;
 mod args;
 pub mod bare;
 pub mod client;
+mod dwell;
 mod error;
 mod fill;
 mod load;
@@ -40,9 +41,11 @@ pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
         .map_err(BenchError::Runtime)?;
 
     let queue_url = runtime.block_on(queue::create(&args.endpoint, &args.queue_name()))?;
-    let measured = runtime
-        .block_on(fill::fill(args, &queue_url, &message))
-        .and_then(|()| load::measure(args, &queue_url, message));
+    let filled = runtime.block_on(fill::fill(args, &queue_url, &message));
+    let measured = filled.and_then(|()| match args.scenario {
+        Scenario::Dwell => runtime.block_on(dwell::measure(args, &queue_url)),
+        _ => load::measure(args, &queue_url, message),
+    });
     if args.queue.is_some() {
         return measured;
     }

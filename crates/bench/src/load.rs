@@ -105,10 +105,11 @@ impl Plan {
     fn new(args: &BenchArgs, queue_url: &str, message: Message) -> Plan {
         let authority = args.endpoint.authority();
         let sends =
-            |entries| SendRequest::new(authority, queue_url, &message, entries, args.groups);
+            |entries| SendRequest::new(authority, queue_url, &message, entries, args.grouping());
         let requests = match args.scenario {
             Scenario::Send => Requests::Send(sends(None)),
             Scenario::SendBatch => Requests::SendBatch(sends(Some(BATCH_ENTRIES_MAX))),
+            Scenario::Dwell => unreachable!("it has a load of its own"),
             Scenario::Lifecycle => Requests::Lifecycle(Lifecycle {
                 send: sends(None),
                 receive: request::receive(authority, queue_url),

@@ -80,32 +80,44 @@ pub(crate) struct SendRequest {
     next: AtomicU64,
 }
 
+/// Which message groups messages are sent to.
+#[derive(Clone, Copy)]
+pub(crate) enum Grouping {
+    /// So many of a FIFO queue, in turn, each message with a deduplication id of its own.
+    Fifo(u64),
+    /// This one of a standard queue.
+    Tenant(&'static str),
+}
+
 /// How many digits number groups and deduplication ids.
 const DIGITS: usize = 12;
 
 impl SendRequest {
-    /// Requests that send one message, or so many in a batch, to a queue with so many groups.
+    /// Requests that send one message, or so many in a batch.
     pub(crate) fn new(
         authority: &str,
         queue_url: &str,
         message: &Message,
         entries: Option<usize>,
-        groups: Option<u64>,
+        grouping: Option<Grouping>,
     ) -> SendRequest {
         let (queue_url, body) = (json_text(queue_url), &message.body);
         let zeros = "0".repeat(DIGITS);
         let run = RunId::of_now();
-        let fifo = format!(
-            r#","MessageGroupId":"group-{zeros}","MessageDeduplicationId":"{run}-{zeros}""#
-        );
-        let fifo = if groups.is_some() { fifo } else { String::new() };
+        let grouped = match grouping {
+            Some(Grouping::Fifo(_)) => format!(
+                r#","MessageGroupId":"group-{zeros}","MessageDeduplicationId":"{run}-{zeros}""#
+            ),
+            Some(Grouping::Tenant(group)) => format!(r#","MessageGroupId":"{group}""#),
+            None => String::new(),
+        };
         let (action, input) = match entries {
             None => (
                 "SendMessage",
-                format!(r#"{{"QueueUrl":{queue_url},"MessageBody":"{body}"{fifo}}}"#),
+                format!(r#"{{"QueueUrl":{queue_url},"MessageBody":"{body}"{grouped}}}"#),
             ),
             Some(entries) => {
-                let entry = |id| format!(r#"{{"Id":"{id}","MessageBody":"{body}"{fifo}}}"#);
+                let entry = |id| format!(r#"{{"Id":"{id}","MessageBody":"{body}"{grouped}}}"#);
                 let entries: Vec<String> = (0..entries).map(entry).collect();
                 let entries = entries.join(",");
                 let input = format!(r#"{{"QueueUrl":{queue_url},"Entries":[{entries}]}}"#);
@@ -118,11 +130,12 @@ impl SendRequest {
             let ends = find_all(&request, text.as_bytes());
             ends.into_iter().map(|start| start + text.len() - DIGITS).collect::<Vec<_>>()
         };
-        let stamps = match groups {
-            Some(_) => places(&group).into_iter().zip(places(&id)).collect(),
-            None => Vec::new(),
+        let (groups, stamps) = match grouping {
+            Some(Grouping::Fifo(groups)) => {
+                (groups.max(1), places(&group).into_iter().zip(places(&id)).collect())
+            }
+            Some(Grouping::Tenant(_)) | None => (1, Vec::new()),
         };
-        let groups = groups.unwrap_or(1).max(1);
         SendRequest { request, stamps, groups, next: AtomicU64::new(0) }
     }
 
@@ -223,6 +236,12 @@ mod tests {
         assert_eq!(target, "AmazonSQS.SendMessageBatch");
         assert_eq!(input, serde_json::json!({"QueueUrl": URL, "Entries": entries}));
 
+        let (_, input) = parsed(&first(&message, None, Some(Grouping::Tenant("noisy"))));
+        assert_eq!(
+            input,
+            serde_json::json!({"QueueUrl": URL, "MessageBody": "012", "MessageGroupId": "noisy"})
+        );
+
         let (target, input) = parsed(&receive("127.0.0.1:9324", URL));
         assert_eq!(target, "AmazonSQS.ReceiveMessage");
         assert_eq!(
@@ -231,15 +250,16 @@ mod tests {
         );
     }
 
-    fn first(message: &Message, entries: Option<usize>, groups: Option<u64>) -> Vec<u8> {
-        let requests = SendRequest::new("127.0.0.1:9324", URL, message, entries, groups);
+    fn first(message: &Message, entries: Option<usize>, grouping: Option<Grouping>) -> Vec<u8> {
+        let requests = SendRequest::new("127.0.0.1:9324", URL, message, entries, grouping);
         requests.next(&mut Vec::new()).to_vec()
     }
 
     #[test]
     fn to_a_fifo_queue_each_message_differs_and_groups_take_turns() {
         let message = Message::of_size(3);
-        let requests = SendRequest::new("127.0.0.1:9324", URL, &message, Some(2), Some(3));
+        let requests =
+            SendRequest::new("127.0.0.1:9324", URL, &message, Some(2), Some(Grouping::Fifo(3)));
         let (mut groups, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
         for _ in 0..3 {
             let (_, input) = parsed(requests.next(&mut Vec::new()));
