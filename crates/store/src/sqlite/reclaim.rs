@@ -39,7 +39,7 @@ pub(super) struct Reclaimer {
 const SLICE: Duration = Duration::from_millis(2);
 
 /// While appends come in, this many times as long as a slice took passes before the next.
-const REST: u32 = 3;
+const REST: u32 = 5;
 
 /// Appends are said to come in for this long after the latest.
 const BUSY: Duration = Duration::from_millis(50);
