@@ -1,6 +1,6 @@
 //! [`Config`]: every setting with its unit and default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, Resettable};
@@ -31,6 +31,30 @@ pub struct Config {
     /// The region of requests whose signature names none.
     #[arg(long, env = "FORMIGA_REGION", default_value = "us-east-1")]
     pub region: String,
+
+    /// Whether it is checked who calls: `off` takes any signature or none, `required` verifies
+    /// every request and asks the policies.
+    #[arg(long, env = "FORMIGA_AUTH", default_value = "off")]
+    pub auth: AuthMode,
+
+    /// A TOML file with the users, their access keys and their policies; only its owner may read
+    /// it.
+    #[arg(long, env = "FORMIGA_CREDENTIALS_FILE", value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+
+    /// The file with the administrator's access key, made when it is not there; by default
+    /// `admin-key` in the data directory.
+    #[arg(long, env = "FORMIGA_ADMIN_KEY_FILE", value_name = "FILE")]
+    pub admin_key_file: Option<PathBuf>,
+
+    /// Addresses of the proxies that speak TLS with the clients; several are separated by commas.
+    /// Besides them, only this machine may connect.
+    #[arg(long, env = "FORMIGA_BEHIND_TLS_PROXY", value_delimiter = ',', value_name = "ADDRESS")]
+    pub behind_tls_proxy: Vec<IpAddr>,
+
+    /// Listen beyond this machine although whoever is on the way can read every message.
+    #[arg(long, env = "FORMIGA_ALLOW_PLAINTEXT", value_parser = FalseyValueParser::new())]
+    pub allow_plaintext: bool,
 
     /// Listen beyond this machine although nothing checks who calls.
     #[arg(long, env = "FORMIGA_ALLOW_ANONYMOUS", value_parser = FalseyValueParser::new())]
@@ -98,6 +122,15 @@ pub struct Config {
     pub config: Option<PathBuf>,
 }
 
+/// Whether it is checked who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthMode {
+    /// Nobody is asked; the access key id only tells the account.
+    Off,
+    /// Every request is verified and authorized.
+    Required,
+}
+
 /// What keeps the queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
@@ -143,13 +176,7 @@ impl Config {
 
     /// Checks what no single setting shows.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.listen.ip().is_loopback() && !self.allow_anonymous {
-            return Err(ConfigError(format!(
-                "listening on {} would let anyone who reaches it use every queue, since nothing checks who calls; \
-                 listen on 127.0.0.1, or say --allow-anonymous if that is what you want",
-                self.listen
-            )));
-        }
+        self.check_auth()?;
         if !(16..=1_000_000).contains(&self.window) {
             return Err(ConfigError("the window is between 16 and 1000000 messages".to_owned()));
         }
@@ -158,6 +185,38 @@ impl Config {
         }
         if !(16..=1 << 20).contains(&self.request_memory_mib) {
             return Err(ConfigError("the request memory is at least 16 MiB".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Nobody is to find out later that a server was open, or that it could be listened to.
+    fn check_auth(&self) -> Result<(), ConfigError> {
+        let is_open = self.auth == AuthMode::Off;
+        let is_beyond = !self.listen.ip().is_loopback();
+        let of_required = [
+            ("--credentials-file", self.credentials_file.is_some()),
+            ("--admin-key-file", self.admin_key_file.is_some()),
+        ];
+        if let Some((flag, _)) = of_required.iter().find(|(_, given)| is_open && *given) {
+            return Err(ConfigError(format!(
+                "{flag} would have no effect, since nothing checks who calls; say --auth required"
+            )));
+        }
+        if is_open && is_beyond && !self.allow_anonymous {
+            return Err(ConfigError(format!(
+                "listening on {} would let anyone who reaches it use every queue, since nothing checks who calls; \
+                 listen on 127.0.0.1, or say --allow-anonymous if that is what you want",
+                self.listen
+            )));
+        }
+        let is_plaintext = self.behind_tls_proxy.is_empty() && !self.allow_plaintext;
+        if !is_open && is_beyond && is_plaintext {
+            return Err(ConfigError(format!(
+                "listening on {} would send messages unencrypted, since this server does not speak TLS; listen on \
+                 127.0.0.1, name the proxies that do with --behind-tls-proxy, or say --allow-plaintext if that is what \
+                 you want",
+                self.listen
+            )));
         }
         Ok(())
     }
@@ -219,6 +278,31 @@ mod tests {
         assert!(sentence.contains("--allow-anonymous"), "{sentence}");
         config.allow_anonymous = true;
         assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn a_server_that_checks_callers_needs_tls_beyond_this_machine_unless_allowed() {
+        let mut config = Config::defaults();
+        config.auth = AuthMode::Required;
+        assert!(config.check().is_ok());
+        config.listen = "0.0.0.0:9324".parse().unwrap();
+        config.allow_anonymous = true; // Says nothing about who may listen in.
+        let sentence = config.check().unwrap_err().to_string();
+        assert!(sentence.contains("--behind-tls-proxy"), "{sentence}");
+        assert!(sentence.contains("--allow-plaintext"), "{sentence}");
+        let proxied = Config { behind_tls_proxy: vec!["10.0.0.1".parse().unwrap()], ..config };
+        assert!(proxied.check().is_ok());
+        let plain = Config { behind_tls_proxy: vec![], allow_plaintext: true, ..proxied };
+        assert!(plain.check().is_ok());
+    }
+
+    #[test]
+    fn keys_for_a_server_that_checks_nobody_are_refused() {
+        for given in ["--credentials-file=keys.toml", "--admin-key-file=admin"] {
+            let config = Config::from_arg_matches(&self::given(&[given])).unwrap();
+            let sentence = config.check().unwrap_err().to_string();
+            assert!(sentence.contains("--auth required"), "{sentence}");
+        }
     }
 
     fn given(arguments: &[&str]) -> clap::ArgMatches {

@@ -7,13 +7,14 @@ use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
 use formiga_wire::error::{ErrorKind, QUEUE_DOES_NOT_EXIST};
 use uuid::Uuid;
 
+use crate::authorization::{Access, Action};
 use crate::body::MemoryShare;
 use crate::error::{self, ApiError};
 use crate::queue_url;
 use crate::queues::{Directory, QueueHandle};
 use crate::random::Random;
 
-/// Who calls, as far as anyone can tell without checking signatures.
+/// Whose queues a request is about, unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// The account of the caller's queues.
@@ -49,8 +50,10 @@ pub(crate) struct Context {
     pub(crate) queues: Arc<Directory>,
     /// Where message ids come from.
     pub(crate) random: Arc<Random>,
-    /// Who calls.
+    /// Who calls, as far as anyone can tell without checking signatures.
     pub(crate) caller: Caller,
+    /// Who calls for sure, and how, where that is checked.
+    pub(crate) access: Option<Access>,
     /// The id of this request.
     pub(crate) request_id: Uuid,
     /// The host and port under which the caller reached the server.
@@ -62,11 +65,31 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The queue that `url` names. A missing, empty or unknown URL is answered alike, even before
-    /// other parameters are looked at.
-    pub(crate) fn find(&self, url: Option<&str>) -> Result<QueueHandle, ApiError> {
+    /// The queue that `url` names, if the caller may do `action` on it. A missing, empty or unknown
+    /// URL is answered alike, even before other parameters are looked at.
+    pub(crate) fn find(&self, action: Action, url: Option<&str>) -> Result<QueueHandle, ApiError> {
+        self.find_with(url, |key, queue| self.authorize(action, key, queue))
+    }
+
+    /// The same, where `authorize` asks for more than a permission.
+    pub(crate) fn find_with(
+        &self,
+        url: Option<&str>,
+        authorize: impl FnOnce(&QueueKey, Option<&QueueHandle>) -> Result<(), ApiError>,
+    ) -> Result<QueueHandle, ApiError> {
         let key = url.and_then(|url| queue_url::parse(url, &self.caller));
-        key.and_then(|key| self.queues.find(&key)).ok_or_else(queue_does_not_exist)
+        let key = key.ok_or_else(queue_does_not_exist)?;
+        let queue = self.queues.find(&key);
+        authorize(&key, queue.as_ref())?;
+        queue.ok_or_else(queue_does_not_exist)
+    }
+
+    /// Who sends, as receivers are told: the caller's id, or the account where nobody is checked.
+    pub(crate) fn sender_id(&self) -> String {
+        match &self.access {
+            Some(access) => access.principal.caller.user_id(),
+            None => self.caller.account.to_string(),
+        }
     }
 
     /// Makes a change of the catalog. It is durable and in effect when this returns.

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use formiga_auth::policy::PolicyError;
+use formiga_auth::sigv4::SignatureError;
 use formiga_engine::attributes::{AttributeError, AttributeErrorKind};
 use formiga_engine::catalog::CatalogRefusal;
 use formiga_engine::message::AttributeRefusal;
@@ -75,6 +77,30 @@ pub(crate) fn message_attribute(refusal: &AttributeRefusal) -> ApiError {
     let kind = match refusal {
         AttributeRefusal::ListValues => ErrorKind::UnsupportedOperation,
         _ => ErrorKind::InvalidParameterValue,
+    };
+    ApiError::new(kind, refusal.to_string())
+}
+
+/// A signature was not accepted. That a request has none at all is no fault of it.
+pub(crate) fn signature(refusal: &SignatureError) -> ApiError {
+    let kind = match refusal {
+        SignatureError::MissingAuthenticationToken => ErrorKind::AccessDenied,
+        SignatureError::IncompleteSignature(_) => ErrorKind::IncompleteSignature,
+        SignatureError::InvalidClientTokenId => ErrorKind::InvalidClientTokenId,
+        SignatureError::ExpiredToken => ErrorKind::ExpiredToken,
+        SignatureError::SignatureDoesNotMatch
+        | SignatureError::OutOfScope(_)
+        | SignatureError::Expired { .. }
+        | SignatureError::NotYetCurrent { .. } => ErrorKind::SignatureDoesNotMatch,
+    };
+    ApiError::new(kind, refusal.to_string())
+}
+
+/// A queue's policy was not accepted.
+pub(crate) fn policy(refusal: &PolicyError) -> ApiError {
+    let kind = match refusal {
+        PolicyError::OverLimit(_) => ErrorKind::OverLimit,
+        _ => ErrorKind::InvalidAttributeValue,
     };
     ApiError::new(kind, refusal.to_string())
 }

@@ -6,6 +6,7 @@ use formiga_store::{Append, Change};
 use formiga_wire::error::ErrorKind;
 use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput};
 
+use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::gateway::{Answer, Call, Gateway, run};
 
@@ -13,11 +14,31 @@ use crate::gateway::{Answer, Call, Gateway, run};
 pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
 
 /// The answer to the action, or `None` when there is no such action.
-pub(crate) async fn act(gateway: &Gateway, action: &str, call: &mut Call<'_>) -> Option<Answer> {
+pub(crate) async fn act(
+    gateway: &Gateway,
+    ctx: &Context,
+    action: &str,
+    call: &mut Call<'_>,
+) -> Option<Answer> {
     match action {
-        "AdvanceClock" => Some(run(call, async |input| advance_clock(gateway, input).await).await),
+        "AdvanceClock" => Some(
+            run(call, async |input| {
+                ctx.authorize_own(action)?;
+                match gateway.verifier {
+                    Some(_) => Err(clock_never_moves()),
+                    None => advance_clock(gateway, input).await,
+                }
+            })
+            .await,
+        ),
         _ => None,
     }
+}
+
+/// Signatures and policies rest on the clock.
+fn clock_never_moves() -> ApiError {
+    let message = "The clock does not move where callers are checked.";
+    ApiError::new(ErrorKind::UnsupportedOperation, message)
 }
 
 /// A hundred years.

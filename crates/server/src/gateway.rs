@@ -1,15 +1,19 @@
 //! One request: refuse, read, decode, act, encode.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use formiga_auth::time::Timestamp;
 use formiga_engine::names::Region;
+use formiga_wire::error::ErrorKind;
 use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Head, Protocol};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, REFERER,
+    USER_AGENT,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -17,13 +21,17 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{AnswerBody, AnswerMemory};
+use crate::authorization::{Access, QueuePolicies};
 use crate::body::{self, BodyMemory, BoundedBody};
 use crate::browser::BrowserRules;
 use crate::clock::Clock;
 use crate::context::{Caller, Context};
 use crate::error::{self, ApiError};
+use crate::keys::Principal;
+use crate::peers::Peers;
 use crate::queues::Directory;
 use crate::random::Random;
+use crate::signature::{Arrived, Verifier};
 use crate::{formiga, sqs};
 
 /// What answers requests.
@@ -33,6 +41,10 @@ pub(crate) struct Gateway {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<Random>,
     pub(crate) browsers: BrowserRules,
+    pub(crate) peers: Peers,
+    /// What checks who calls; none if nobody is checked.
+    pub(crate) verifier: Option<Verifier>,
+    pub(crate) queue_policies: Arc<QueuePolicies>,
     pub(crate) default_region: Region,
     pub(crate) body_memory: BodyMemory,
     pub(crate) body_timeout: Duration,
@@ -75,7 +87,11 @@ impl Gateway {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Response<AnswerBody> {
         let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
         let (mut head, body) = request.into_parts();
@@ -96,10 +112,13 @@ impl Gateway {
             tracing::warn!(%request_id, "a browser's GET that does not tell its page was refused");
             return refusal(request_id);
         }
-        let answer = self.act(&head, &wire_head, body, request_id).await;
+        let answer = self.act(&head, peer, &wire_head, body, request_id).await;
         if let Err(error) = &answer {
             let code = error.kind.query_code();
-            tracing::debug!(%request_id, code, message = error.message, "refused");
+            // What cannot be read of a signature may be one, or a secret.
+            let is_tellable = error.kind != ErrorKind::IncompleteSignature;
+            let message = is_tellable.then_some(error.message.as_str());
+            tracing::debug!(%request_id, code, message, "refused");
         }
         self.encoded(request_id, wire_head.protocol(), answer).await
     }
@@ -107,24 +126,38 @@ impl Gateway {
     async fn act(
         &self,
         head: &Parts,
+        peer: IpAddr,
         wire_head: &Head<'_>,
         body: Incoming,
         request_id: Uuid,
     ) -> Answer {
         let id = request_id.to_string();
+        let now = Timestamp::from_millis(self.clock.now().as_millis());
+        let arrived = self
+            .verifier
+            .as_ref()
+            .map(|verifier| verifier.arrived(head, self.peers.hosts(peer, &head.headers), now));
+        let arrived = arrived.transpose()?;
+        let verified = |body: &[u8]| {
+            let Some(arrived) = &arrived else { return Ok(None) };
+            let principal = arrived.verify(body)?;
+            let access = self.access(head, peer, principal, now);
+            Ok(Some((self.caller(arrived, &access), access)))
+        };
         match wire_head.protocol() {
             Protocol::Json => {
                 let operation = wire_head.target_operation()?;
                 let body = self.read(head, body).await?;
-                let context = self.context(head, None, &body, request_id);
+                let context = self.context(head, None, verified(&body)?, &body, request_id);
                 self.dispatch(context, Call::json(operation, body, &id)).await
             }
             Protocol::Query | Protocol::QueryJson => {
                 let body = self.read(head, body).await?;
+                let verified = verified(&body)?;
                 let parameters = wire_head.parameters(&body)?.into_owned();
                 let action = parameters.action()?.to_owned();
                 let presigned = parameters.get("X-Amz-Credential");
-                let context = self.context(head, presigned, &body, request_id);
+                let context = self.context(head, presigned, verified, &body, request_id);
                 drop(body);
                 let call = Call::query(wire_head, &action, parameters, &id)?;
                 self.dispatch(context, call).await
@@ -150,15 +183,23 @@ impl Gateway {
         &self,
         head: &Parts,
         presigned: Option<&str>,
+        verified: Option<(Caller, Access)>,
         body: &BoundedBody,
         request_id: Uuid,
     ) -> Context {
         let text = |name: HeaderName| text(head, name);
-        let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
+        let (caller, access) = match verified {
+            Some((caller, access)) => (caller, Some(access)),
+            None => {
+                let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
+                (Caller::read(credential, &self.default_region), None)
+            }
+        };
         Context {
             queues: self.queues.clone(),
             random: self.random.clone(),
-            caller: Caller::read(credential, &self.default_region),
+            caller,
+            access,
             request_id,
             host: text(HOST).unwrap_or(&self.own_host).to_owned(),
             trace_header: text(TRACE).map(str::to_owned),
@@ -166,10 +207,43 @@ impl Gateway {
         }
     }
 
+    /// Whose queues the request is about: those of the account that the key belongs to, in the
+    /// region that it is signed for.
+    fn caller(&self, arrived: &Arrived<'_>, access: &Access) -> Caller {
+        let region = arrived.region().and_then(|region| Region::parse(region).ok());
+        Caller {
+            account: access.principal.account,
+            region: region.unwrap_or_else(|| self.default_region.clone()),
+        }
+    }
+
+    fn access(
+        &self,
+        head: &Parts,
+        peer: IpAddr,
+        principal: Arc<Principal>,
+        now: Timestamp,
+    ) -> Access {
+        let owned = |name: HeaderName| text(head, name).map(str::to_owned);
+        let is_secure = self.peers.is_secure(peer, &head.headers);
+        let scheme = if is_secure { "https" } else { "http" };
+        let host = text(head, HOST).unwrap_or(&self.own_host);
+        Access {
+            principal,
+            queue_policies: self.queue_policies.clone(),
+            now,
+            source_ip: self.peers.client(peer, &head.headers),
+            is_secure,
+            user_agent: owned(USER_AGENT),
+            referer: owned(REFERER),
+            url: format!("{scheme}://{host}{}", head.uri.path()),
+        }
+    }
+
     async fn dispatch(&self, mut context: Context, mut call: Call<'_>) -> Answer {
         let answer = match call.operation.service {
             "AmazonSQS" => sqs::act(&mut context, call.operation.action, &mut call).await,
-            "Formiga" => formiga::act(self, call.operation.action, &mut call).await,
+            "Formiga" => formiga::act(self, &context, call.operation.action, &mut call).await,
             _ => None,
         };
         if matches!(answer, Some(Ok(_))) {
@@ -210,6 +284,11 @@ impl Gateway {
     fn health(&self, request_id: Uuid) -> Response<AnswerBody> {
         match self.store.failure() {
             None => response(request_id, StatusCode::OK, JSON, "{\"status\":\"ok\"}"),
+            // What failed is for the operator, who has a log, if anyone may ask.
+            Some(_) if self.verifier.is_some() => {
+                let body = "{\"status\":\"failed\"}";
+                response(request_id, StatusCode::SERVICE_UNAVAILABLE, JSON, body)
+            }
             Some(why) => {
                 let body = serde_json::json!({ "status": "failed", "reason": why }).to_string();
                 response(request_id, StatusCode::SERVICE_UNAVAILABLE, JSON, body)

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,11 +108,14 @@ pub(crate) async fn serve(
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((_, peer, _)) if !gateway.peers.may_connect(peer) => {
+                complaints.complain("a connection from elsewhere than the proxies was closed");
+            }
+            Ok((stream, peer, place)) => {
                 let gateway = gateway.clone();
                 let answer = move |request| {
                     let gateway = gateway.clone();
-                    async move { gateway.answer(request).await }
+                    async move { gateway.answer(request, peer).await }
                 };
                 let serving = serve_connection(stream, PATIENCE, connections.watcher(), answer);
                 let mut abandoned = abandoned.clone();
@@ -141,12 +144,12 @@ pub(crate) async fn serve(
     drop(abandon);
 }
 
-/// Accepts a connection when there is a place for one.
+/// Accepts a connection, and tells from where, when there is a place for one.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     complaints: &mut Complaints,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = match places.clone().try_acquire_owned() {
         Ok(place) => place,
         Err(_) => {
@@ -154,8 +157,8 @@ async fn accept(
             places.clone().acquire_owned().await.expect("the semaphore is never closed")
         }
     };
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.ip(), place))
 }
 
 /// Logs what may happen thousands of times a second at most once a second.

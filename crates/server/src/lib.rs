@@ -3,6 +3,7 @@
 //! [`Server::start`] wires the parts together; a [`Server`] answers until it is stopped.
 
 mod answer;
+mod authorization;
 mod body;
 mod browser;
 pub mod clock;
@@ -13,14 +14,18 @@ mod formiga;
 mod gateway;
 mod hex;
 mod http;
+mod keys;
 pub mod offline;
+mod peers;
 mod queue_url;
 mod queues;
 mod random;
+mod signature;
 mod sqs;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -41,10 +46,13 @@ use crate::answer::AnswerMemory;
 use crate::body::BodyMemory;
 use crate::browser::BrowserRules;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, DurabilityKind, StoreKind};
+use crate::config::{AuthMode, Config, ConfigError, DurabilityKind, StoreKind};
 use crate::gateway::Gateway;
+use crate::keys::{Keys, KeysError};
+use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
 use crate::random::Random;
+use crate::signature::Verifier;
 
 /// Why a server did not start. Each is one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +80,15 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// There are no keys to check callers by.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Callers cannot be checked by a clock that a test has moved.
+    #[error(
+        "the clock of this data directory was moved ahead by {0:?} for tests, so no signature would be in time; use another \
+         data directory"
+    )]
+    ClockAhead(Duration),
     /// The wall clock is behind the data.
     #[error(
         "the clock is {behind:?} behind the time at which data was last written; set the clock, or say --accept-clock \
@@ -107,6 +124,14 @@ impl Server {
         let acquired = store.acquire().await?;
         let random = Arc::new(Random::new());
         let clock = start_clock(config, &*store, &acquired).await?;
+        let verifier = match config.auth {
+            AuthMode::Off => None,
+            AuthMode::Required => {
+                let users = config.credentials_file.as_deref();
+                let keys = Keys::load(&admin_key_file(config), users, &random)?;
+                Some(Verifier::new(keys, &random))
+            }
+        };
         let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;
         let epoch = acquired.epoch;
         let (stop, stopping) = watch::channel(false);
@@ -134,6 +159,9 @@ impl Server {
                 allowed_origins: config.allowed_origin.clone(),
                 allowed_hosts: config.allowed_host.clone(),
             },
+            peers: Peers::new(&config.behind_tls_proxy),
+            verifier,
+            queue_policies: Arc::default(),
             default_region,
             body_memory: BodyMemory::new(config.request_memory_mib << 20),
             answer_memory: AnswerMemory::new(config.request_memory_mib << 20),
@@ -169,6 +197,11 @@ impl Server {
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         closed.expect("closing the store does not panic");
     }
+}
+
+/// Where the administrator's access key is.
+pub fn admin_key_file(config: &Config) -> PathBuf {
+    config.admin_key_file.clone().unwrap_or_else(|| config.data_dir.join("admin-key"))
 }
 
 /// How many files the server may need besides connections: the database, its WAL, and some.
@@ -231,6 +264,9 @@ async fn start_clock(
     let ahead = store.setting(formiga::CLOCK_AHEAD).await?;
     let ahead = ahead.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
     let ahead = Duration::from_millis(ahead);
+    if !ahead.is_zero() && config.auth == AuthMode::Required {
+        return Err(StartError::ClockAhead(ahead));
+    }
     if !ahead.is_zero() {
         tracing::warn!(
             ?ahead,

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
 use formiga_cli::{CompletionsArgs, QueueArgs};
-use formiga_server::Server;
-use formiga_server::config::{Config, LogFormat, StoreKind, flags_of_file};
+use formiga_server::config::{AuthMode, Config, LogFormat, StoreKind, flags_of_file};
 use formiga_server::offline::{self, BackupArgs, CheckArgs};
+use formiga_server::{Server, admin_key_file};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -126,10 +126,25 @@ fn welcome(config: &Config, server: &Server) {
             path.unwrap_or_else(|_| config.data_dir.clone()).display().to_string()
         }
     };
+    // Only where the key is, never the key.
+    let (key, credentials) = match config.auth {
+        AuthMode::Off => {
+            (String::new(), "AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any".to_owned())
+        }
+        AuthMode::Required => {
+            let path = admin_key_file(config);
+            let path = std::path::absolute(&path).unwrap_or(path).display().to_string();
+            (
+                format!("Key:  {path} (the administrator's)\n"),
+                format!("AWS_SHARED_CREDENTIALS_FILE='{path}'"),
+            )
+        }
+    };
     let text = format!(
         "Formiga {version} answers at {endpoint}\n\
          Data: {data}\n\
-         Try:  AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any aws --region {region} --endpoint-url {endpoint} \
+         {key}\
+         Try:  {credentials} aws --region {region} --endpoint-url {endpoint} \
          sqs create-queue --queue-name hello\n",
         version = env!("CARGO_PKG_VERSION"),
         region = config.region,

@@ -4,6 +4,7 @@ use formiga_engine::catalog::CatalogChange;
 use formiga_engine::permission::Permission;
 use formiga_wire::sqs::AddPermissionInput;
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -12,7 +13,7 @@ pub(crate) async fn add_permission(
     ctx: &Context,
     input: AddPermissionInput,
 ) -> Result<(), ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::AddPermission, input.queue_url.as_deref())?;
     let label = input.label.filter(|label| !label.is_empty());
     let label = label.ok_or_else(|| error::missing("Label"))?;
     let actions = input.actions.filter(|actions| !actions.is_empty());

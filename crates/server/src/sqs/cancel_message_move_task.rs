@@ -4,7 +4,8 @@ use formiga_engine::queue::MoveTaskRefusal;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{CancelMessageMoveTaskInput, CancelMessageMoveTaskOutput};
 
-use super::message_move_task::{find, parse_handle, to_long};
+use super::message_move_task::{find, on_source, parse_handle, to_long};
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -19,7 +20,7 @@ pub(crate) async fn cancel_message_move_task(
         let message = "Value for parameter TaskHandle is invalid.";
         ApiError::new(ErrorKind::InvalidParameterValue, message)
     })?;
-    let source = find(ctx, &source, "SourceArn")?;
+    let source = find(ctx, &on_source(Action::CancelMessageMoveTask), &source, "SourceArn")?;
     let cancelled = source.cancel_move_task(id).await;
     let cancelled = cancelled.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
     match cancelled {

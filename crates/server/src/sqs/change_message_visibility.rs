@@ -8,6 +8,7 @@ use formiga_wire::sqs::ChangeMessageVisibilityInput;
 
 use super::delete_message::parse_handle;
 use super::receive_message::over_limit;
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -16,7 +17,7 @@ pub(crate) async fn change_message_visibility(
     ctx: &Context,
     input: ChangeMessageVisibilityInput,
 ) -> Result<(), ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::ChangeMessageVisibility, input.queue_url.as_deref())?;
     let handle = input.receipt_handle.as_deref();
     // A missing timeout is reported before a garbage handle is looked at.
     present(handle)?;

@@ -11,6 +11,7 @@ use formiga_wire::sqs::{
 use super::batch;
 use super::change_message_visibility::{parse_timeout, refused};
 use super::delete_message::parse_handle;
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queues::QueueHandle;
@@ -20,7 +21,7 @@ pub(crate) async fn change_message_visibility_batch(
     ctx: &Context,
     input: ChangeMessageVisibilityBatchInput,
 ) -> Result<ChangeMessageVisibilityBatchOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::ChangeMessageVisibility, input.queue_url.as_deref())?;
     let entry = "ChangeMessageVisibilityBatchRequestEntry";
     let entries = batch::parse(input.entries, entry, |entry| entry.id.as_deref())?;
     let (mut changes, mut accepted) = (Vec::new(), Vec::new());

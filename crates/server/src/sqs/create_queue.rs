@@ -7,6 +7,8 @@ use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{CreateQueueInput, CreateQueueOutput};
 
 use super::attributes;
+use super::tag_queue::add_request_tags;
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queue_url;
@@ -20,14 +22,24 @@ pub(crate) async fn create_queue(
 ) -> Result<CreateQueueOutput, ApiError> {
     let attributes = input.attributes.unwrap_or_default();
     let name = parse_name(input.queue_name.as_deref(), &attributes)?;
-    let attributes = attributes::parse_names(attributes)?;
     let key = ctx.own(name.clone());
-    let new = NewQueue { key, attributes, tags: input.tags.unwrap_or_default() };
+    let tags = input.tags.unwrap_or_default();
+    // Only the caller's own policies are asked, also if there is such a queue.
+    let needed = if tags.is_empty() { CREATE } else { CREATE_WITH_TAGS };
+    for action in needed {
+        ctx.authorize_with(*action, &key, None, |conditions| add_request_tags(conditions, &tags))?;
+    }
+    let attributes = attributes::parse_names(attributes)?;
+    attributes::check_policy(ctx, &key, &attributes)?;
+    let new = NewQueue { key, attributes, tags };
     let created = ctx.queues.create(new).await;
     let created = created.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
     let entry = created.map_err(|refusal| error::catalog(refusal, &name))?;
     Ok(CreateQueueOutput { queue_url: queue_url::write(&ctx.host, &entry.key) })
 }
+
+const CREATE: &[Action] = &[Action::CreateQueue];
+const CREATE_WITH_TAGS: &[Action] = &[Action::CreateQueue, Action::TagQueue];
 
 /// A name with `.fifo` and `FifoQueue=true` go together.
 fn parse_name(

@@ -5,6 +5,7 @@ use formiga_engine::receipt::ReceiptHandle;
 use formiga_wire::error::{ErrorKind, quoted};
 use formiga_wire::sqs::DeleteMessageInput;
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queues::QueueHandle;
@@ -14,7 +15,7 @@ pub(crate) async fn delete_message(
     ctx: &Context,
     input: DeleteMessageInput,
 ) -> Result<(), ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::DeleteMessage, input.queue_url.as_deref())?;
     let text = input.receipt_handle.as_deref();
     let handle = parse_handle(ctx, &queue, text)?;
     let deleted = queue.delete(vec![handle]).await;

@@ -6,6 +6,7 @@ use formiga_wire::sqs::{
 
 use super::batch;
 use super::delete_message::{parse_handle, refused};
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -14,7 +15,7 @@ pub(crate) async fn delete_message_batch(
     ctx: &Context,
     input: DeleteMessageBatchInput,
 ) -> Result<DeleteMessageBatchOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::DeleteMessage, input.queue_url.as_deref())?;
     let entry = "DeleteMessageBatchRequestEntry";
     let entries = batch::parse(input.entries, entry, |entry| entry.id.as_deref())?;
     let (mut handles, mut accepted) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use formiga_engine::attributes::AttributeName;
 use formiga_wire::sqs::{GetQueueAttributesInput, GetQueueAttributesOutput};
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queues::QueueHandle;
@@ -14,7 +15,7 @@ pub(crate) async fn get_queue_attributes(
     ctx: &Context,
     input: GetQueueAttributesInput,
 ) -> Result<GetQueueAttributesOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::GetQueueAttributes, input.queue_url.as_deref())?;
     let names = input.attribute_names.unwrap_or_default();
     let wanted = parse_names(&names)?;
     let mut attributes = described(&queue);

@@ -4,6 +4,7 @@ use formiga_engine::names::{QueueKey, QueueName};
 use formiga_wire::sqs::{ListDeadLetterSourceQueuesInput, ListDeadLetterSourceQueuesOutput};
 
 use super::pages::Page;
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::queue_url;
@@ -14,7 +15,7 @@ pub(crate) fn list_dead_letter_source_queues(
     ctx: &Context,
     input: &ListDeadLetterSourceQueuesInput,
 ) -> Result<ListDeadLetterSourceQueuesOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::ListDeadLetterSourceQueues, input.queue_url.as_deref())?;
     let target = &queue.entry().key;
     let page =
         Page::parse(target.arn().to_string(), input.max_results, input.next_token.as_deref())?;

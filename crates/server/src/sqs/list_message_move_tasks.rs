@@ -9,6 +9,7 @@ use formiga_wire::sqs::{
 };
 
 use super::message_move_task::{parse_source, to_handle, to_long};
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 
@@ -19,7 +20,7 @@ pub(crate) async fn list_message_move_tasks(
     ctx: &Context,
     input: ListMessageMoveTasksInput,
 ) -> Result<ListMessageMoveTasksOutput, ApiError> {
-    let source = parse_source(ctx, input.source_arn.as_deref())?;
+    let source = parse_source(ctx, Action::ListMessageMoveTasks, input.source_arn.as_deref())?;
     let max = parse_max_results(input.max_results.unwrap_or(1))?;
     let tasks = source.list_move_tasks().await;
     let tasks = tasks.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;

@@ -2,6 +2,7 @@
 
 use formiga_wire::sqs::{ListQueueTagsInput, ListQueueTagsOutput};
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::ApiError;
 
@@ -10,6 +11,6 @@ pub(crate) fn list_queue_tags(
     ctx: &Context,
     input: &ListQueueTagsInput,
 ) -> Result<ListQueueTagsOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::ListQueueTags, input.queue_url.as_deref())?;
     Ok(ListQueueTagsOutput { tags: queue.entry().tags.clone() })
 }

@@ -13,6 +13,7 @@ pub(crate) fn list_queues(
     ctx: &Context,
     input: ListQueuesInput,
 ) -> Result<ListQueuesOutput, ApiError> {
+    ctx.authorize_list()?;
     let prefix = input.queue_name_prefix.unwrap_or_default();
     let page = Page::parse(prefix.clone(), input.max_results, input.next_token.as_deref())?;
     let caller = &ctx.caller;

@@ -7,25 +7,38 @@ use formiga_wire::error::ErrorKind;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queues::QueueHandle;
 
-/// The queue whose messages move.
-pub(super) fn parse_source(ctx: &Context, arn: Option<&str>) -> Result<QueueHandle, ApiError> {
+/// The queue whose messages move, if the caller may do `action` on it.
+pub(super) fn parse_source(
+    ctx: &Context,
+    action: Action,
+    arn: Option<&str>,
+) -> Result<QueueHandle, ApiError> {
     let arn = arn.filter(|arn| !arn.is_empty()).ok_or_else(|| error::missing("SourceArn"))?;
     let key = QueueKey::parse_arn(arn).map_err(|_| malformed("SourceArn"))?;
-    find(ctx, &key, "SourceArn")
+    find(ctx, &on_source(action), &key, "SourceArn")
 }
 
-/// The queue of the caller's that an ARN parameter names.
+/// A task takes messages as their receivers do.
+pub(super) fn on_source(action: Action) -> [Action; 4] {
+    [action, Action::ReceiveMessage, Action::DeleteMessage, Action::GetQueueAttributes]
+}
+
+/// The queue of the caller's that an ARN parameter names, if the caller may do `actions` on it.
 pub(super) fn find(
     ctx: &Context,
+    actions: &[Action],
     key: &QueueKey,
     parameter: &str,
 ) -> Result<QueueHandle, ApiError> {
     let own = key.account == ctx.caller.account;
-    ctx.queues.find(key).filter(|_| own).ok_or_else(|| {
+    let queue = ctx.queues.find(key);
+    ctx.authorize_all(actions, key, queue.as_ref())?;
+    queue.filter(|_| own).ok_or_else(|| {
         let message =
             format!("The resource that you specified for the {parameter} parameter doesn't exist.");
         ApiError::new(ErrorKind::ResourceNotFound, message)

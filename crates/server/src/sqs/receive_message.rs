@@ -14,6 +14,7 @@ use formiga_wire::sqs::{
 use uuid::Uuid;
 
 use super::send_message::{parse_id, sequence_number};
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
@@ -24,7 +25,7 @@ pub(crate) async fn receive_message(
     ctx: &Context,
     input: ReceiveMessageInput,
 ) -> Result<ReceiveMessageOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::ReceiveMessage, input.queue_url.as_deref())?;
     let max = parse_max(input.max_number_of_messages)?;
     let visibility_timeout = input.visibility_timeout.map(parse_visibility_timeout).transpose()?;
     let wait_time = input.wait_time_seconds.map(parse_wait_time).transpose()?;

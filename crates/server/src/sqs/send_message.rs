@@ -16,6 +16,7 @@ use formiga_wire::error::{ErrorKind, quoted};
 use formiga_wire::sqs::{MessageAttributeValue, SendMessageInput, SendMessageOutput};
 use uuid::Uuid;
 
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
@@ -26,7 +27,7 @@ pub(crate) async fn send_message(
     ctx: &Context,
     input: SendMessageInput,
 ) -> Result<SendMessageOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::SendMessage, input.queue_url.as_deref())?;
     let message =
         to_message(ctx, Fields::from(input), &queue.entry().attributes, &Wording::SINGLE)?;
     let content = message.content.clone();
@@ -123,7 +124,7 @@ pub(super) fn to_message(
         trace_header: trace_header.or_else(|| trace_header_of_request(ctx)),
         group_id,
         deduplication_id,
-        sender_id: ctx.caller.account.to_string(),
+        sender_id: ctx.sender_id(),
     };
     Ok(NewMessage { content: Arc::new(content), body: ctx.queues.next_body(), delay })
 }

@@ -14,6 +14,7 @@ use super::batch;
 use super::send_message::{
     self, Fields, Wording, sequence_number, system_attributes_md5, to_message,
 };
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::hex::hex;
@@ -26,7 +27,7 @@ pub(crate) async fn send_message_batch(
     ctx: &Context,
     input: SendMessageBatchInput,
 ) -> Result<SendMessageBatchOutput, ApiError> {
-    let queue = ctx.find(input.queue_url.as_deref())?;
+    let queue = ctx.find(Action::SendMessage, input.queue_url.as_deref())?;
     let entries = batch::parse(input.entries, ENTRY, |entry| entry.id.as_deref())?;
     check_fifo(&queue, &entries)?;
     check_total_size(&entries)?;

@@ -8,6 +8,7 @@ use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{StartMessageMoveTaskInput, StartMessageMoveTaskOutput};
 
 use super::message_move_task::{find, malformed, parse_source, to_handle};
+use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::queues::QueueHandle;
@@ -20,12 +21,15 @@ pub(crate) async fn start_message_move_task(
     ctx: &Context,
     input: StartMessageMoveTaskInput,
 ) -> Result<StartMessageMoveTaskOutput, ApiError> {
-    let source = parse_source(ctx, input.source_arn.as_deref())?;
+    let source = parse_source(ctx, Action::StartMessageMoveTask, input.source_arn.as_deref())?;
     let key = source.entry().key.clone();
     if ctx.queues.list_sources(&key, None, 1).is_empty() {
         return Err(refused("Source queue must be configured as a Dead Letter Queue."));
     }
     let destination = input.destination_arn.filter(|arn| !arn.is_empty());
+    if destination.is_none() {
+        authorize_returns(ctx, &key)?;
+    }
     let destination = destination.map(|arn| parse_destination(ctx, &source, &arn)).transpose()?;
     let rate = input.max_number_of_messages_per_second.map(parse_rate).transpose()?;
     let id = ctx.random.uuid().into_bytes();
@@ -40,9 +44,21 @@ pub(crate) async fn start_message_move_task(
     }
 }
 
+/// Without a destination messages return to where they came from: any of the queues that name this
+/// one in their redrive policy.
+fn authorize_returns(ctx: &Context, dead_letters: &QueueKey) -> Result<(), ApiError> {
+    if ctx.access.is_none() {
+        return Ok(());
+    }
+    let sources = ctx.queues.list_sources(dead_letters, None, usize::MAX);
+    let may_send =
+        |key: &QueueKey| ctx.authorize(Action::SendMessage, key, ctx.queues.find(key).as_ref());
+    sources.iter().try_for_each(may_send)
+}
+
 fn parse_destination(ctx: &Context, source: &QueueHandle, arn: &str) -> Result<QueueKey, ApiError> {
     let key = QueueKey::parse_arn(arn).map_err(|_| malformed("DestinationArn"))?;
-    find(ctx, &key, "DestinationArn")?;
+    find(ctx, &[Action::SendMessage], &key, "DestinationArn")?;
     let from = &source.entry().key;
     if key == *from {
         return Err(refused("The source queue and the destination queue must not be the same."));

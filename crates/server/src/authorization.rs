@@ -1,0 +1,226 @@
+//! [`Access`]: what a caller may do, as the policies say.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use formiga_auth::caller::Caller;
+use formiga_auth::evaluate::{self, Policies, Request};
+use formiga_auth::policy::Policy;
+use formiga_auth::time::Timestamp;
+use formiga_engine::catalog::CatalogEntry;
+use formiga_engine::names::{AccountId, QueueId, QueueKey};
+use formiga_wire::error::ErrorKind;
+
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::keys::Principal;
+use crate::queues::QueueHandle;
+
+pub(crate) use formiga_auth::evaluate::Context as Conditions;
+
+macro_rules! actions {
+    ($($action:ident,)*) => {
+        /// A permission of SQS. Batches ask for that of their single action.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Action { $($action,)* }
+
+        impl Action {
+            /// What policies call it.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Action::$action => concat!("sqs:", stringify!($action)),)* }
+            }
+        }
+    };
+}
+
+actions! {
+    AddPermission,
+    CancelMessageMoveTask,
+    ChangeMessageVisibility,
+    CreateQueue,
+    DeleteMessage,
+    DeleteQueue,
+    GetQueueAttributes,
+    GetQueueUrl,
+    ListDeadLetterSourceQueues,
+    ListMessageMoveTasks,
+    ListQueueTags,
+    ListQueues,
+    PurgeQueue,
+    ReceiveMessage,
+    RemovePermission,
+    SendMessage,
+    SetQueueAttributes,
+    StartMessageMoveTask,
+    TagQueue,
+    UntagQueue,
+}
+
+/// A caller who was verified, or is known to be unknown, and how they call.
+pub(crate) struct Access {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) queue_policies: Arc<QueuePolicies>,
+    pub(crate) now: Timestamp,
+    /// The client's address, if it is known.
+    pub(crate) source_ip: Option<IpAddr>,
+    /// Whether the client speaks TLS.
+    pub(crate) is_secure: bool,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) referer: Option<String>,
+    /// Scheme, host and path of the request.
+    pub(crate) url: String,
+}
+
+/// The policies of queues as they were last read, so that not every request parses one.
+#[derive(Default)]
+pub(crate) struct QueuePolicies(Mutex<HashMap<QueueId, Arc<QueuePolicy>>>);
+
+struct QueuePolicy {
+    text: String,
+    policy: Option<Policy>,
+}
+
+const QUEUE_POLICIES_MAX: usize = 1024;
+
+/// What stands for a policy that cannot be read, as one may have been kept while nobody asked the
+/// policies: it might have denied anything.
+static UNREADABLE: LazyLock<Policy> = LazyLock::new(|| {
+    let deny = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
+    Policy::parse_queue(deny, AccountId::DEFAULT.as_str()).expect("the policy is one")
+});
+
+impl QueuePolicies {
+    fn of(&self, entry: &CatalogEntry) -> Option<Arc<QueuePolicy>> {
+        let text = entry.attributes.policy.as_ref()?;
+        let mut policies = self.0.lock().expect("no one panics with the lock");
+        if let Some(known) = policies.get(&entry.id).filter(|known| known.text == *text) {
+            return Some(known.clone());
+        }
+        if policies.len() >= QUEUE_POLICIES_MAX {
+            policies.clear();
+        }
+        let policy = Policy::parse_queue(text, entry.key.account.as_str()).ok();
+        let policy = Arc::new(QueuePolicy { text: text.clone(), policy });
+        policies.insert(entry.id, policy.clone());
+        Some(policy)
+    }
+}
+
+impl Access {
+    fn conditions(&self, region: &str) -> Conditions {
+        let mut conditions = Conditions::new();
+        conditions.set_time(self.now);
+        conditions.set("aws:SecureTransport", if self.is_secure { "true" } else { "false" });
+        conditions.set("aws:RequestedRegion", region);
+        conditions.set("aws:ViaAWSService", "false");
+        if let Some(ip) = self.source_ip {
+            conditions.set("aws:SourceIp", &ip.to_string());
+        }
+        for (key, value) in [("aws:UserAgent", &self.user_agent), ("aws:Referer", &self.referer)] {
+            if let Some(value) = value {
+                conditions.set(key, value);
+            }
+        }
+        conditions
+    }
+
+    fn decide(
+        &self,
+        action: &str,
+        resource: &str,
+        resource_account: AccountId,
+        policy: Option<&Policy>,
+        conditions: &Conditions,
+    ) -> Result<(), ApiError> {
+        let request = Request {
+            caller: &self.principal.caller,
+            action,
+            resource,
+            resource_account: resource_account.as_str(),
+            context: conditions,
+        };
+        let identity = &self.principal.policies;
+        let policies = Policies { identity, session: None, resource: policy };
+        match evaluate::evaluate(&request, &policies).refusal(&request, &self.url) {
+            None => Ok(()),
+            Some(refusal) => Err(ApiError::new(ErrorKind::AccessDenied, refusal)),
+        }
+    }
+}
+
+impl Context {
+    /// Asks the policies whether the caller may do `action` on the queue called `key`, which is
+    /// `queue` if it exists. Whether it does is not to be learnt from a refusal.
+    pub(crate) fn authorize(
+        &self,
+        action: Action,
+        key: &QueueKey,
+        queue: Option<&QueueHandle>,
+    ) -> Result<(), ApiError> {
+        self.authorize_with(action, key, queue, |_| {})
+    }
+
+    /// The same, with what the request has for conditions to compare.
+    pub(crate) fn authorize_with(
+        &self,
+        action: Action,
+        key: &QueueKey,
+        queue: Option<&QueueHandle>,
+        add: impl FnOnce(&mut Conditions),
+    ) -> Result<(), ApiError> {
+        let Some(access) = &self.access else { return Ok(()) };
+        let mut conditions = access.conditions(self.caller.region.as_str());
+        let entry = queue.map(QueueHandle::entry);
+        for (tag, value) in entry.into_iter().flat_map(|entry| &entry.tags) {
+            conditions.add(&format!("aws:ResourceTag/{tag}"), value);
+        }
+        add(&mut conditions);
+        let policy = entry.and_then(|entry| access.queue_policies.of(entry));
+        let owner = Caller::Root { account: key.account.to_string() };
+        let policy = policy.as_ref().and_then(|read| match &read.policy {
+            // The owner's root can put an unreadable policy right.
+            None if access.principal.caller == owner => None,
+            None => Some(&*UNREADABLE),
+            policy => policy.as_ref(),
+        });
+        let arn = key.arn().to_string();
+        access.decide(action.as_str(), &arn, key.account, policy, &conditions)
+    }
+
+    /// Asks for several permissions; the first that is missing is told.
+    pub(crate) fn authorize_all(
+        &self,
+        actions: &[Action],
+        key: &QueueKey,
+        queue: Option<&QueueHandle>,
+    ) -> Result<(), ApiError> {
+        actions.iter().try_for_each(|action| self.authorize(*action, key, queue))
+    }
+
+    /// Asks for the permission to list the caller's queues, which is about no single one of them.
+    pub(crate) fn authorize_list(&self) -> Result<(), ApiError> {
+        let Some(access) = &self.access else { return Ok(()) };
+        let (account, region) = (self.caller.account, self.caller.region.as_str());
+        let resource = format!("arn:aws:sqs:{region}:{account}:");
+        let conditions = access.conditions(region);
+        access.decide(Action::ListQueues.as_str(), &resource, account, None, &conditions)
+    }
+
+    /// Asks for the permission for one of the server's own actions. They belong to the
+    /// administrator's account, and only identity policies open them.
+    pub(crate) fn authorize_own(&self, action: &str) -> Result<(), ApiError> {
+        let Some(access) = &self.access else { return Ok(()) };
+        let region = self.caller.region.as_str();
+        let owner = AccountId::DEFAULT;
+        let resource = format!("arn:aws:formiga:{region}:{owner}:server");
+        let conditions = access.conditions(region);
+        access.decide(&format!("formiga:{action}"), &resource, owner, None, &conditions)
+    }
+
+    /// Whether the queue called `key` is of another account than the caller's, whom everybody knows.
+    pub(crate) fn is_of_another_account(&self, key: &QueueKey) -> bool {
+        let account = self.access.as_ref().and_then(|access| access.principal.caller.account());
+        account.is_some_and(|account| account != key.account.as_str())
+    }
+}

@@ -1,0 +1,148 @@
+//! [`Verifier`]: who signed a request, in two steps with the body read in between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use formiga_auth::credentials::SecretKey;
+use formiga_auth::sigv4::{Claim, RequestHead, Rules, SignatureError, SigningKey};
+use formiga_auth::time::Timestamp;
+use hyper::http::request::Parts;
+use sha2::{Digest, Sha256};
+
+use crate::error::{self, ApiError};
+use crate::keys::{Keys, Principal};
+use crate::random::Random;
+
+/// Checks signatures. A request without any has an anonymous caller.
+pub(crate) struct Verifier {
+    keys: Keys,
+    /// Belongs to no access key: what requests with unknown ones are compared with.
+    nobodys_secret: SecretKey,
+    anonymous: Arc<Principal>,
+    signing_keys: Mutex<HashMap<Scope, SigningKey>>,
+}
+
+/// What a signing key is good for.
+#[derive(PartialEq, Eq, Hash)]
+struct Scope {
+    access_key_id: String,
+    date: String,
+    region: String,
+}
+
+/// How many signing keys are remembered: one for each access key, region and day.
+const SIGNING_KEYS_MAX: usize = 4096;
+
+/// SQS in any region, and every body signed.
+const RULES: Rules<'_> = Rules { services: &["sqs"], region: None, unsigned_payload: false };
+
+/// A request whose head was read, and whose body is still to come.
+pub(crate) struct Arrived<'a> {
+    verifier: &'a Verifier,
+    head: OwnedHead<'a>,
+    claim: Option<Claim>,
+}
+
+/// The head as the client sent it.
+struct OwnedHead<'a> {
+    method: &'a str,
+    target: &'a str,
+    headers: Vec<(&'a str, &'a [u8])>,
+    other_hosts: Vec<Vec<u8>>,
+}
+
+impl Verifier {
+    pub(crate) fn new(keys: Keys, random: &Random) -> Verifier {
+        Verifier {
+            keys,
+            nobodys_secret: SecretKey::from_random(&random.bytes()),
+            anonymous: Arc::new(Principal::anonymous()),
+            signing_keys: Mutex::default(),
+        }
+    }
+
+    /// Refuses what can be refused without the body. `other_hosts` are names under which a trusted
+    /// proxy was reached.
+    pub(crate) fn arrived<'a>(
+        &'a self,
+        head: &'a Parts,
+        other_hosts: Vec<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<Arrived<'a>, ApiError> {
+        let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let head = OwnedHead {
+            method: head.method.as_str(),
+            target: head.uri.path_and_query().map_or("/", |target| target.as_str()),
+            headers: headers.collect(),
+            other_hosts,
+        };
+        let claim = match head.with(|head| Claim::parse(head, &RULES, now)) {
+            Ok(claim) => Some(claim),
+            Err(SignatureError::MissingAuthenticationToken) => None,
+            Err(refusal) => return Err(error::signature(&refusal)),
+        };
+        Ok(Arrived { verifier: self, head, claim })
+    }
+
+    /// The key that `claim` should be signed with. It is remembered only after it was seen to fit:
+    /// who does not know a secret takes no room.
+    fn verify(
+        &self,
+        claim: &Claim,
+        head: &RequestHead<'_>,
+        body: &[u8; 32],
+    ) -> Result<Arc<Principal>, SignatureError> {
+        let known = self.keys.get(claim.access_key_id());
+        // Keys of sessions, which come with a token, are none of those that are known here.
+        let Some(key) = known.filter(|_| claim.security_token().is_none()) else {
+            let signing_key = claim.signing_key(self.nobodys_secret.reveal());
+            let _ = claim.verify(&signing_key, head, body);
+            return Err(SignatureError::InvalidClientTokenId);
+        };
+        let scope = Scope {
+            access_key_id: claim.access_key_id().to_owned(),
+            date: claim.date().to_owned(),
+            region: claim.region().to_owned(),
+        };
+        let remembered = || self.signing_keys.lock().expect("no one panics with the lock");
+        let found = remembered().get(&scope).cloned();
+        let is_new = found.is_none();
+        let signing_key = found.unwrap_or_else(|| claim.signing_key(key.secret.reveal()));
+        claim.verify(&signing_key, head, body)?;
+        if is_new {
+            let mut remembered = remembered();
+            if remembered.len() >= SIGNING_KEYS_MAX {
+                remembered.clear();
+            }
+            remembered.insert(scope, signing_key);
+        }
+        Ok(key.principal.clone())
+    }
+}
+
+impl Arrived<'_> {
+    /// The region that the request says it is signed for.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.claim.as_ref().map(Claim::region)
+    }
+
+    /// Who sends the request with this body.
+    pub(crate) fn verify(&self, body: &[u8]) -> Result<Arc<Principal>, ApiError> {
+        let Some(claim) = &self.claim else { return Ok(self.verifier.anonymous.clone()) };
+        let digest = Sha256::digest(body).into();
+        let verified = self.head.with(|head| self.verifier.verify(claim, head, &digest));
+        verified.map_err(|refusal| error::signature(&refusal))
+    }
+}
+
+impl OwnedHead<'_> {
+    fn with<T>(&self, read: impl FnOnce(&RequestHead<'_>) -> T) -> T {
+        let other_hosts: Vec<&[u8]> = self.other_hosts.iter().map(Vec::as_slice).collect();
+        read(&RequestHead {
+            method: self.method,
+            target: self.target,
+            headers: &self.headers,
+            other_hosts: &other_hosts,
+        })
+    }
+}
