@@ -56,8 +56,8 @@ pub(crate) struct Context {
     pub(crate) access: Option<Access>,
     /// The id of this request.
     pub(crate) request_id: Uuid,
-    /// The host and port under which the caller reached the server.
-    pub(crate) host: String,
+    /// The scheme, host and port under which the caller reached the server.
+    pub(crate) endpoint: String,
     /// The `X-Amzn-Trace-Id` header.
     pub(crate) trace_header: Option<String>,
     /// The request's share of the request memory.

@@ -27,7 +27,6 @@ use crate::browser::BrowserRules;
 use crate::clock::Clock;
 use crate::context::{Caller, Context};
 use crate::error::{self, ApiError};
-use crate::keys::Principal;
 use crate::peers::Peers;
 use crate::queues::Directory;
 use crate::random::Random;
@@ -64,6 +63,25 @@ pub(crate) type Call<'a> = protocol::Call<'a, BoundedBody>;
 
 /// What an action answers with: its encoded output.
 pub(crate) type Answer = Result<Vec<u8>, ApiError>;
+
+/// A request whose body is still to be read.
+struct Arrival<'a> {
+    head: &'a Parts,
+    peer: IpAddr,
+    /// The one time that counts for all that is decided about the caller.
+    now: Timestamp,
+    /// Where the caller reached the server: scheme, host and port.
+    endpoint: String,
+    /// None if nobody is checked.
+    signed: Option<Arrived<'a>>,
+}
+
+/// Who was found to call; nobody was asked if there is no access to decide about.
+struct Verified {
+    endpoint: String,
+    caller: Option<Caller>,
+    access: Option<Access>,
+}
 
 /// Counts a request for as long as it lives.
 struct UnderWay<'a>(&'a AtomicUsize);
@@ -132,28 +150,18 @@ impl Gateway {
         request_id: Uuid,
     ) -> Answer {
         let id = request_id.to_string();
-        let now = Timestamp::from_millis(self.clock.now().as_millis());
-        let arrived = self
-            .verifier
-            .as_ref()
-            .map(|verifier| verifier.arrived(head, self.peers.hosts(peer, &head.headers), now));
-        let arrived = arrived.transpose()?;
-        let verified = |body: &[u8]| {
-            let Some(arrived) = &arrived else { return Ok(None) };
-            let principal = arrived.verify(body)?;
-            let access = self.access(head, peer, principal, now);
-            Ok(Some((self.caller(arrived, &access), access)))
-        };
+        let arrival = self.arrive(head, peer)?;
         match wire_head.protocol() {
             Protocol::Json => {
                 let operation = wire_head.target_operation()?;
                 let body = self.read(head, body).await?;
-                let context = self.context(head, None, verified(&body)?, &body, request_id);
+                let verified = self.verify(arrival, &body)?;
+                let context = self.context(head, None, verified, &body, request_id);
                 self.dispatch(context, Call::json(operation, body, &id)).await
             }
             Protocol::Query | Protocol::QueryJson => {
                 let body = self.read(head, body).await?;
-                let verified = verified(&body)?;
+                let verified = self.verify(arrival, &body)?;
                 let parameters = wire_head.parameters(&body)?.into_owned();
                 let action = parameters.action()?.to_owned();
                 let presigned = parameters.get("X-Amz-Credential");
@@ -163,6 +171,59 @@ impl Gateway {
                 self.dispatch(context, call).await
             }
         }
+    }
+
+    /// Refuses what can be refused before a body is read.
+    fn arrive<'a>(&'a self, head: &'a Parts, peer: IpAddr) -> Result<Arrival<'a>, ApiError> {
+        let now = Timestamp::from_millis(self.clock.now().as_millis());
+        let signed = self.verifier.as_ref().map(|verifier| {
+            let other_hosts = self.peers.hosts(peer, &head.headers);
+            verifier.arrived(head, other_hosts, now)
+        });
+        Ok(Arrival {
+            head,
+            peer,
+            now,
+            endpoint: self.endpoint(head, peer),
+            signed: signed.transpose()?,
+        })
+    }
+
+    /// Where the caller reached the server: the proxy, if there is one that is trusted.
+    fn endpoint(&self, head: &Parts, peer: IpAddr) -> String {
+        let is_secure = self.peers.is_secure(peer, &head.headers);
+        let scheme = if is_secure { "https" } else { "http" };
+        let forwarded = self.peers.hosts(peer, &head.headers).into_iter().next();
+        let forwarded = forwarded.and_then(|host| String::from_utf8(host).ok());
+        let host = forwarded.as_deref().or(text(head, HOST)).unwrap_or(&self.own_host);
+        format!("{scheme}://{host}")
+    }
+
+    /// Who sends a request with this body. Where callers are checked, it is about the queues of
+    /// the account that the key belongs to, in the region that it is signed for.
+    fn verify(&self, arrival: Arrival<'_>, body: &[u8]) -> Result<Verified, ApiError> {
+        let Arrival { head, peer, now, endpoint, signed } = arrival;
+        let Some(signed) = signed else {
+            return Ok(Verified { endpoint, caller: None, access: None });
+        };
+        let principal = signed.verify(body)?;
+        let region = signed.region().and_then(|region| Region::parse(region).ok());
+        let caller = Caller {
+            account: principal.account,
+            region: region.unwrap_or_else(|| self.default_region.clone()),
+        };
+        let owned = |name: HeaderName| text(head, name).map(str::to_owned);
+        let access = Access {
+            principal,
+            queue_policies: self.queue_policies.clone(),
+            now,
+            source_ip: self.peers.client(peer, &head.headers),
+            is_secure: self.peers.is_secure(peer, &head.headers),
+            user_agent: owned(USER_AGENT),
+            referer: owned(REFERER),
+            url: format!("{endpoint}{}", head.uri.path()),
+        };
+        Ok(Verified { endpoint, caller: Some(caller), access: Some(access) })
     }
 
     /// A server that stops takes no new work; a body that is not here yet is new work.
@@ -183,60 +244,24 @@ impl Gateway {
         &self,
         head: &Parts,
         presigned: Option<&str>,
-        verified: Option<(Caller, Access)>,
+        verified: Verified,
         body: &BoundedBody,
         request_id: Uuid,
     ) -> Context {
         let text = |name: HeaderName| text(head, name);
-        let (caller, access) = match verified {
-            Some((caller, access)) => (caller, Some(access)),
-            None => {
-                let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
-                (Caller::read(credential, &self.default_region), None)
-            }
-        };
+        let caller = verified.caller.unwrap_or_else(|| {
+            let credential = Caller::credential(text(AUTHORIZATION)).or(presigned);
+            Caller::read(credential, &self.default_region)
+        });
         Context {
             queues: self.queues.clone(),
             random: self.random.clone(),
             caller,
-            access,
+            access: verified.access,
             request_id,
-            host: text(HOST).unwrap_or(&self.own_host).to_owned(),
+            endpoint: verified.endpoint,
             trace_header: text(TRACE).map(str::to_owned),
             memory: body.memory.clone(),
-        }
-    }
-
-    /// Whose queues the request is about: those of the account that the key belongs to, in the
-    /// region that it is signed for.
-    fn caller(&self, arrived: &Arrived<'_>, access: &Access) -> Caller {
-        let region = arrived.region().and_then(|region| Region::parse(region).ok());
-        Caller {
-            account: access.principal.account,
-            region: region.unwrap_or_else(|| self.default_region.clone()),
-        }
-    }
-
-    fn access(
-        &self,
-        head: &Parts,
-        peer: IpAddr,
-        principal: Arc<Principal>,
-        now: Timestamp,
-    ) -> Access {
-        let owned = |name: HeaderName| text(head, name).map(str::to_owned);
-        let is_secure = self.peers.is_secure(peer, &head.headers);
-        let scheme = if is_secure { "https" } else { "http" };
-        let host = text(head, HOST).unwrap_or(&self.own_host);
-        Access {
-            principal,
-            queue_policies: self.queue_policies.clone(),
-            now,
-            source_ip: self.peers.client(peer, &head.headers),
-            is_secure,
-            user_agent: owned(USER_AGENT),
-            referer: owned(REFERER),
-            url: format!("{scheme}://{host}{}", head.uri.path()),
         }
     }
 

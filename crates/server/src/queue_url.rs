@@ -28,9 +28,9 @@ pub(crate) fn parse(url: &str, caller: &Caller) -> Option<QueueKey> {
     })
 }
 
-/// The URL of a queue for whoever reached the server as `host`.
-pub(crate) fn write(host: &str, key: &QueueKey) -> String {
-    format!("http://{host}/{}/{}", key.account, key.name)
+/// The URL of a queue for whoever reached the server at `endpoint`.
+pub(crate) fn write(endpoint: &str, key: &QueueKey) -> String {
+    format!("{endpoint}/{}/{}", key.account, key.name)
 }
 
 /// `sqs.{region}.amazonaws.com`, `{region}.queue.amazonaws.com`, or `queue.amazonaws.com`, which

@@ -39,12 +39,12 @@ const RULES: Rules<'_> = Rules { services: &["sqs"], region: None, unsigned_payl
 /// A request whose head was read, and whose body is still to come.
 pub(crate) struct Arrived<'a> {
     verifier: &'a Verifier,
-    head: OwnedHead<'a>,
+    head: SentHead<'a>,
     claim: Option<Claim>,
 }
 
 /// The head as the client sent it.
-struct OwnedHead<'a> {
+struct SentHead<'a> {
     method: &'a str,
     target: &'a str,
     headers: Vec<(&'a str, &'a [u8])>,
@@ -70,7 +70,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Arrived<'a>, ApiError> {
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let head = OwnedHead {
+        let head = SentHead {
             method: head.method.as_str(),
             target: head.uri.path_and_query().map_or("/", |target| target.as_str()),
             headers: headers.collect(),
@@ -135,7 +135,7 @@ impl Arrived<'_> {
     }
 }
 
-impl OwnedHead<'_> {
+impl SentHead<'_> {
     fn with<T>(&self, read: impl FnOnce(&RequestHead<'_>) -> T) -> T {
         let other_hosts: Vec<&[u8]> = self.other_hosts.iter().map(Vec::as_slice).collect();
         read(&RequestHead {

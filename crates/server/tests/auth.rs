@@ -13,15 +13,21 @@ use std::time::Duration;
 
 use formiga_server::Server;
 use formiga_server::config::{AuthMode, Config, StoreKind};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use common::http::{Answer, Connection};
 use common::process::Process;
 use common::signed::{Signer, Unsent, escape};
 
 /// Account A, whose queues these are, and its users: alice may do everything, carol nothing, dave
-/// everything but to send. Account B is another one, whose bob may do everything.
+/// everything but to send, erin make queues and tag those of team a. Account B is another one, whose bob may do everything.
 const USERS: &str = r#"
     [[user]]
     account = "111111111111"
@@ -43,6 +49,14 @@ const USERS: &str = r#"
     name = "dave"
     policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"},{"Effect":"Deny","Action":"sqs:SendMessage","Resource":"*"}]}'
     keys = [{ access_key_id = "AKIADAVE000000000001", secret_access_key = "secret of dave" }]
+
+    [[user]]
+    account = "111111111111"
+    name = "erin"
+    policy = '''{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"sqs:CreateQueue","Resource":"*"},
+        {"Effect":"Allow","Action":"sqs:TagQueue","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"a"}}}]}'''
+    keys = [{ access_key_id = "AKIAERIN000000000001", secret_access_key = "secret of erin" }]
 
     [[user]]
     account = "222222222222"
@@ -76,6 +90,10 @@ fn dave() -> Signer {
     Signer::new("AKIADAVE000000000001", "secret of dave")
 }
 
+fn erin() -> Signer {
+    Signer::new("AKIAERIN000000000001", "secret of erin")
+}
+
 fn root_b() -> Signer {
     Signer::new("AKIAROOTB00000000001", "secret of B")
 }
@@ -102,6 +120,10 @@ fn write_users(directory: &Path) -> std::path::PathBuf {
 
 impl Scene {
     async fn start() -> Scene {
+        Scene::configured(|_| {}).await
+    }
+
+    async fn configured(configure: impl FnOnce(&mut Config)) -> Scene {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let mut config = Config::defaults();
         config.listen = "127.0.0.1:0".parse().expect("an address");
@@ -109,6 +131,7 @@ impl Scene {
         config.store = StoreKind::Memory;
         config.auth = AuthMode::Required;
         config.credentials_file = Some(write_users(directory.path()));
+        configure(&mut config);
         let server = Server::start(&config).await.expect("the server starts");
         let host = server.address().to_string();
         let url = format!("http://{host}{QUEUE_PATH}");
@@ -411,6 +434,76 @@ async fn no_action_is_done_for_who_has_too_little_permission() {
     assert_eq!(scene.dump().await, before, "nothing was changed");
 }
 
+/// The permissions that an action needs, as the SQS developer guide lists them.
+fn needed(action: &'static str) -> Vec<&'static str> {
+    let single = action.strip_suffix("Batch").unwrap_or(action);
+    let as_receiver = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
+    match single {
+        "StartMessageMoveTask" => [&[single][..], &as_receiver, &["SendMessage"]].concat(),
+        "CancelMessageMoveTask" | "ListMessageMoveTasks" => [&[single][..], &as_receiver].concat(),
+        _ => vec![single],
+    }
+}
+
+#[tokio::test]
+async fn every_action_needs_its_permissions_and_no_others() {
+    let carol_is = json!({ "AWS": "arn:aws:iam::111111111111:user/carol" });
+    for (action, mut input, _) in actions() {
+        if matches!(action, "CreateQueue" | "ListQueues") {
+            continue; // No queue's policy is asked; see below.
+        }
+        let scene = Scene::start().await;
+        input["QueueUrl"] = json!(scene.url);
+        let set_both = async |statements: Value| {
+            for name in ["q", "dead"] {
+                let policy = json!({ "Statement": statements }).to_string();
+                let url = format!("http://{}/111111111111/{name}", scene.host);
+                let input = json!({ "QueueUrl": url, "Attributes": { "Policy": policy } });
+                scene.call(&root_a(), "SetQueueAttributes", input).await.ok();
+            }
+        };
+        let on_any = |effect: &str, actions: &[String]| {
+            let mut statement = statement(effect, &carol_is, "");
+            (statement["Action"], statement["Resource"]) = (json!(actions), json!("*"));
+            statement
+        };
+        let needed = needed(action);
+        let all = ["sqs:*".to_owned()];
+        for missing in &needed {
+            let missing = [format!("sqs:{missing}")];
+            set_both(json!([on_any("Allow", &all), on_any("Deny", &missing)])).await;
+            let refusal = scene.call(&carol(), action, input.clone()).await.refusal();
+            let told = format!("perform: {} on resource: ", missing[0].to_ascii_lowercase());
+            assert!(refusal.contains(&told), "{action} without {missing:?}: {refusal}");
+        }
+        let names: Vec<String> = needed.iter().map(|name| format!("sqs:{name}")).collect();
+        set_both(json!([on_any("Allow", &names)])).await;
+        let answer = scene.call(&carol(), action, input).await;
+        let code = answer.header("x-amzn-query-error").unwrap_or_default();
+        assert!(!code.starts_with("AccessDenied"), "{action} with {names:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn creating_and_listing_queues_is_for_the_users_own_policies() {
+    let scene = Scene::start().await;
+    scene.set_policy(&allow(&json!("*"), "sqs:*")).await;
+    for (action, input, resource) in
+        [("CreateQueue", json!({ "QueueName": "q" }), "q"), ("ListQueues", json!({}), "")]
+    {
+        let refusal = scene.call(&carol(), action, input.clone()).await.refusal();
+        let told = format!("on resource: arn:aws:sqs:us-east-1:111111111111:{resource} because");
+        assert!(refusal.contains(&told), "{refusal}");
+        scene.call(&alice(), action, input).await.ok();
+    }
+    let tagged = json!({ "QueueName": "tagged", "tags": { "team": "b" } });
+    let refusal = scene.call(&erin(), "CreateQueue", tagged.clone()).await.refusal();
+    assert!(refusal.contains("perform: sqs:tagqueue on resource"), "{refusal}");
+    let mut allowed = tagged;
+    allowed["tags"]["team"] = json!("a");
+    scene.call(&erin(), "CreateQueue", allowed).await.ok();
+}
+
 #[tokio::test]
 async fn a_refusal_names_the_caller_the_action_and_the_reason_edge_241() {
     let scene = Scene::start().await;
@@ -595,6 +688,63 @@ async fn a_presigned_url_is_good_for_its_time_and_for_nothing_else_edge_262() {
     assert_refused(&unsigned, 403, "AccessDenied", "without a signature");
     let resource = format!("Access to the resource http://{}{QUEUE_PATH} is denied.", scene.host);
     assert!(unsigned.text().contains(&resource), "{}", unsigned.text());
+}
+
+// The way to the server.
+
+#[tokio::test]
+async fn a_trusted_proxy_tells_how_the_client_calls() {
+    let scene = Scene::configured(|config| {
+        config.behind_tls_proxy = vec!["127.0.0.1".parse().unwrap()];
+    });
+    let scene = scene.await;
+    let mut from_client = statement("Allow", &json!("*"), "sqs:GetQueueUrl");
+    from_client["Condition"] = json!({
+        "IpAddress": { "aws:SourceIp": "192.0.2.7" },
+        "Bool": { "aws:SecureTransport": "true" },
+    });
+    scene.set_policy(&json!({ "Statement": from_client })).await;
+    let input = json!({ "QueueName": "q" });
+    let to_proxy = Unsent::new("POST", "/", "sqs.example");
+    let to_proxy = to_proxy.with("x-amz-target", "AmazonSQS.GetQueueUrl");
+    let to_proxy = to_proxy.with("content-type", "application/x-amz-json-1.0");
+    let mut signed = carol().sign(to_proxy.body(input.to_string()));
+    signed.headers[0].1 = scene.host.clone();
+    let forwarded = |host: &str, client: &str| {
+        let request = signed.clone().with("x-forwarded-host", host).with("x-forwarded-for", client);
+        request.with("x-forwarded-proto", "https")
+    };
+    let answer = scene.send(&forwarded("sqs.example", "192.0.2.7")).await.ok();
+    assert_eq!(answer["QueueUrl"], format!("https://sqs.example{QUEUE_PATH}"));
+    let answer = scene.send(&forwarded("sqs.example", "192.0.2.7, 192.0.2.8")).await;
+    assert_refused(&answer, 403, "AccessDenied", "another client");
+    let answer = scene.send(&forwarded("other.example", "192.0.2.7")).await;
+    assert_refused(&answer, 403, "SignatureDoesNotMatch", "another host");
+
+    let believes_nobody = Scene::start().await;
+    let request =
+        Unsent { headers: forwarded("sqs.example", "192.0.2.7").headers, ..signed.clone() };
+    let answer = believes_nobody.send(&request).await;
+    assert_refused(&answer, 403, "SignatureDoesNotMatch", "not a proxy");
+}
+
+#[tokio::test]
+async fn http2_requests_are_signed_for_their_authority() {
+    let scene = Scene::start().await;
+    let stream = TcpStream::connect(scene.server.address()).await.unwrap();
+    let (mut requests, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let signed = alice().sign(scene.json("AmazonSQS.ListQueues", &json!({})));
+    for (body, status) in [("{}", 200), ("{ }", 403)] {
+        let mut request = Request::post(format!("http://{}/", scene.host));
+        for (name, value) in &signed.headers[1..] {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let answer = requests.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{body}");
+    }
 }
 
 // The server.

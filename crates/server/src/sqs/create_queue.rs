@@ -35,7 +35,7 @@ pub(crate) async fn create_queue(
     let created = ctx.queues.create(new).await;
     let created = created.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;
     let entry = created.map_err(|refusal| error::catalog(refusal, &name))?;
-    Ok(CreateQueueOutput { queue_url: queue_url::write(&ctx.host, &entry.key) })
+    Ok(CreateQueueOutput { queue_url: queue_url::write(&ctx.endpoint, &entry.key) })
 }
 
 const CREATE: &[Action] = &[Action::CreateQueue];

@@ -32,7 +32,7 @@ pub(crate) fn get_queue_url(
     }
     authorized?;
     let queue = queue.ok_or_else(queue_does_not_exist)?;
-    Ok(GetQueueUrlOutput { queue_url: queue_url::write(&ctx.host, &queue.entry().key) })
+    Ok(GetQueueUrlOutput { queue_url: queue_url::write(&ctx.endpoint, &queue.entry().key) })
 }
 
 /// Whether others have a queue is not for everyone to know.

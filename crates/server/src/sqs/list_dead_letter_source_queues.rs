@@ -24,6 +24,6 @@ pub(crate) fn list_dead_letter_source_queues(
     let after = after.map(|name| QueueKey { name, ..target.clone() });
     let mut sources = ctx.queues.list_sources(target, after.as_ref(), page.lookahead());
     let next_token = page.cut(&mut sources, |source| source.name.as_str());
-    let queue_urls = sources.iter().map(|source| queue_url::write(&ctx.host, source)).collect();
+    let queue_urls = sources.iter().map(|source| queue_url::write(&ctx.endpoint, source)).collect();
     Ok(ListDeadLetterSourceQueuesOutput { queue_urls, next_token })
 }

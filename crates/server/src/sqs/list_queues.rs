@@ -23,7 +23,7 @@ pub(crate) fn list_queues(
     let next_token = page.cut(&mut names, String::as_str);
     let to_url = |name: String| {
         let name = QueueName::parse(&name).expect("a queue has a valid name");
-        queue_url::write(&ctx.host, &ctx.own(name))
+        queue_url::write(&ctx.endpoint, &ctx.own(name))
     };
     Ok(ListQueuesOutput { queue_urls: names.into_iter().map(to_url).collect(), next_token })
 }
