@@ -107,6 +107,7 @@ fn bob() -> Signer {
 struct Scene {
     server: Server,
     directory: TempDir,
+    config: Config,
     host: String,
     url: String,
 }
@@ -124,6 +125,17 @@ impl Scene {
     }
 
     async fn configured(configure: impl FnOnce(&mut Config)) -> Scene {
+        let scene = Scene::empty(configure).await;
+        scene.call(&root_a(), "CreateQueue", json!({ "QueueName": "dead" })).await.ok();
+        let redrive = json!({ "deadLetterTargetArn": DEAD_ARN, "maxReceiveCount": 5 }).to_string();
+        let attributes = json!({ "RedrivePolicy": redrive });
+        let input = json!({ "QueueName": "q", "Attributes": attributes, "tags": { "a": "b" } });
+        scene.call(&root_a(), "CreateQueue", input).await.ok();
+        scene.on_queue(&root_a(), "SendMessage", json!({ "MessageBody": "kept" })).await.ok();
+        scene
+    }
+
+    async fn empty(configure: impl FnOnce(&mut Config)) -> Scene {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let mut config = Config::defaults();
         config.listen = "127.0.0.1:0".parse().expect("an address");
@@ -132,17 +144,22 @@ impl Scene {
         config.auth = AuthMode::Required;
         config.credentials_file = Some(write_users(directory.path()));
         configure(&mut config);
+        Scene::on(directory, config).await
+    }
+
+    async fn on(directory: TempDir, config: Config) -> Scene {
         let server = Server::start(&config).await.expect("the server starts");
         let host = server.address().to_string();
         let url = format!("http://{host}{QUEUE_PATH}");
-        let scene = Scene { server, directory, host, url };
-        scene.call(&root_a(), "CreateQueue", json!({ "QueueName": "dead" })).await.ok();
-        let redrive = json!({ "deadLetterTargetArn": DEAD_ARN, "maxReceiveCount": 5 }).to_string();
-        let attributes = json!({ "RedrivePolicy": redrive });
-        let input = json!({ "QueueName": "q", "Attributes": attributes, "tags": { "a": "b" } });
-        scene.call(&root_a(), "CreateQueue", input).await.ok();
-        scene.on_queue(&root_a(), "SendMessage", json!({ "MessageBody": "kept" })).await.ok();
-        scene
+        Scene { server, directory, config, host, url }
+    }
+
+    /// Stops the server and starts another one with other settings on the same data.
+    async fn restarted(self, configure: impl FnOnce(&mut Config)) -> Scene {
+        let Scene { server, directory, mut config, .. } = self;
+        server.stop().await;
+        configure(&mut config);
+        Scene::on(directory, config).await
     }
 
     /// Sends a request as it is.
@@ -664,6 +681,47 @@ async fn a_move_task_needs_the_permissions_of_who_receives_deletes_and_sends() {
     scene.call(&alice(), "StartMessageMoveTask", start).await.ok();
 }
 
+/// While nobody is checked, nobody evaluates a policy either.
+fn unchecked(config: &mut Config) {
+    config.auth = AuthMode::Off;
+    config.credentials_file = None;
+}
+
+fn checked(config: &mut Config) {
+    config.auth = AuthMode::Required;
+    config.credentials_file = Some(config.data_dir.with_file_name("users.toml"));
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_denies_everybody_but_the_owners_root() {
+    let scene = Scene::configured(|config| config.store = StoreKind::Sqlite).await;
+    let scene = scene.restarted(unchecked).await;
+    let mut strange = statement("Allow", &json!("*"), "sqs:*");
+    strange["Condition"] = json!({ "StringIsh": { "aws:username": "a" } });
+    scene.set_policy(&json!({ "Statement": strange })).await;
+    let scene = scene.restarted(checked).await;
+    for signer in [alice(), bob(), root_b()] {
+        let refusal = scene.on_queue(&signer, "ReceiveMessage", json!({})).await.refusal();
+        assert!(refusal.ends_with("with an explicit deny in a resource-based policy"), "{refusal}");
+    }
+    let removal = json!({ "Attributes": { "Policy": "" } });
+    scene.on_queue(&root_a(), "SetQueueAttributes", removal).await.ok();
+    scene.on_queue(&alice(), "ReceiveMessage", json!({})).await.ok();
+}
+
+#[tokio::test]
+async fn who_runs_the_server_opens_a_queue_that_is_shut_to_everybody() {
+    let scene = Scene::configured(|config| config.store = StoreKind::Sqlite).await;
+    scene.set_policy(&json!({ "Statement": [statement("Deny", &json!("*"), "sqs:*")] })).await;
+    let removal = || json!({ "Attributes": { "Policy": "" } });
+    let answer = scene.on_queue(&root_a(), "SetQueueAttributes", removal()).await;
+    assert_refused(&answer, 403, "AccessDenied", "the root of the account");
+    let scene = scene.restarted(unchecked).await;
+    scene.on_queue(&root_a(), "SetQueueAttributes", removal()).await.ok();
+    let scene = scene.restarted(checked).await;
+    scene.on_queue(&root_a(), "ReceiveMessage", json!({})).await.ok();
+}
+
 // Presigned URLs.
 
 #[tokio::test]
@@ -762,6 +820,25 @@ async fn the_servers_own_actions_are_the_administrators_and_its_clock_never_move
     let answer = scene.send(&administrator.sign(advance())).await;
     assert_refused(&answer, 400, "AWS.SimpleQueueService.UnsupportedOperation", "administrator");
     assert_eq!(scene.send(&Unsent::new("GET", "/health", &scene.host)).await.status, 200);
+}
+
+#[tokio::test]
+async fn data_whose_clock_was_moved_is_not_served_where_callers_are_checked() {
+    let scene = Scene::empty(|config| {
+        config.store = StoreKind::Sqlite;
+        unchecked(config);
+    });
+    let Scene { server, directory, mut config, host, .. } = scene.await;
+    let advance = Unsent::new("POST", "/", &host).with("x-amz-target", "Formiga.AdvanceClock");
+    let advance = advance.with("content-type", "application/x-amz-json-1.0");
+    let mut connection = Connection::open(server.address()).await;
+    connection.write(advance.body("{\"Seconds\": 3600}").to_bytes()).await;
+    connection.answer().await.ok();
+    server.stop().await;
+    checked(&mut config);
+    let refusal = Server::start(&config).await.err().expect("it does not start").to_string();
+    assert!(refusal.contains("was moved ahead by 3600s"), "{refusal}");
+    drop(directory);
 }
 
 fn administrator(path: &Path) -> Signer {
