@@ -177,10 +177,9 @@ impl Context {
         }
         add(&mut conditions);
         let policy = entry.and_then(|entry| access.queue_policies.of(entry));
-        let owner = Caller::Root { account: key.account.to_string() };
         let policy = policy.as_ref().and_then(|read| match &read.policy {
             // The owner's root can put an unreadable policy right.
-            None if access.principal.caller == owner => None,
+            None if self.is_root_of(key) => None,
             None => Some(&*UNREADABLE),
             policy => policy.as_ref(),
         });
@@ -216,6 +215,12 @@ impl Context {
         let resource = format!("arn:aws:formiga:{region}:{owner}:server");
         let conditions = access.conditions(region);
         access.decide(&format!("formiga:{action}"), &resource, owner, None, &conditions)
+    }
+
+    /// Whether the caller is known to be the root of the account of the queue called `key`.
+    pub(crate) fn is_root_of(&self, key: &QueueKey) -> bool {
+        let caller = self.access.as_ref().map(|access| &access.principal.caller);
+        matches!(caller, Some(Caller::Root { account }) if account == key.account.as_str())
     }
 
     /// Whether the queue called `key` is of another account than the caller's, whom everybody knows.

@@ -710,16 +710,25 @@ async fn a_policy_that_cannot_be_read_denies_everybody_but_the_owners_root() {
 }
 
 #[tokio::test]
-async fn who_runs_the_server_opens_a_queue_that_is_shut_to_everybody() {
-    let scene = Scene::configured(|config| config.store = StoreKind::Sqlite).await;
+async fn the_owners_root_opens_a_queue_that_is_shut_to_everybody() {
+    let scene = Scene::start().await;
     scene.set_policy(&json!({ "Statement": [statement("Deny", &json!("*"), "sqs:*")] })).await;
-    let removal = || json!({ "Attributes": { "Policy": "" } });
-    let answer = scene.on_queue(&root_a(), "SetQueueAttributes", removal()).await;
-    assert_refused(&answer, 403, "AccessDenied", "the root of the account");
-    let scene = scene.restarted(unchecked).await;
-    scene.on_queue(&root_a(), "SetQueueAttributes", removal()).await.ok();
-    let scene = scene.restarted(checked).await;
-    scene.on_queue(&root_a(), "ReceiveMessage", json!({})).await.ok();
+    let set = async |signer: &Signer, attributes: Value| {
+        scene.on_queue(signer, "SetQueueAttributes", json!({ "Attributes": attributes })).await
+    };
+    let removal = || json!({ "Policy": "" });
+    for (signer, attributes) in [
+        (alice(), removal()),
+        (root_b(), removal()),
+        (root_a(), json!({ "DelaySeconds": "5" })),
+        (root_a(), json!({ "Policy": "", "DelaySeconds": "5" })),
+        (root_a(), json!({ "Policy": allow(&json!("*"), "sqs:*").to_string() })),
+    ] {
+        let answer = set(&signer, attributes.clone()).await;
+        assert_refused(&answer, 403, "AccessDenied", &format!("{attributes}"));
+    }
+    set(&root_a(), removal()).await.ok();
+    scene.on_queue(&alice(), "ReceiveMessage", json!({})).await.ok();
 }
 
 // Presigned URLs.
