@@ -3,7 +3,7 @@
 //! Users stand in a file of the operator's. The administrator, who is the root of account
 //! `000000000000`, has a file of their own, which the first start makes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -78,8 +78,15 @@ impl Keys {
             Unread::Missing => KeysError(format!("there is no {}", users.display())),
             Unread::Because(why) => KeysError(why),
         })?;
+        let mut known = HashSet::new();
         for user in parse_users(users, &text)? {
             let principal = Arc::new(user.principal(users)?);
+            // Names are unique in an account, whatever their paths and their case.
+            let name = user.name.as_deref().map(str::to_ascii_lowercase);
+            if !known.insert((principal.account, name)) {
+                let who = principal.caller.arn().unwrap_or_default();
+                return Err(in_file(users, format!("{who} is there twice")));
+            }
             if !(1..=KEYS_OF_USER_MAX).contains(&user.keys.len()) {
                 let who = principal.caller.arn().unwrap_or_default();
                 return Err(in_file(users, format!("{who} has to have one or two keys")));
@@ -386,7 +393,16 @@ mod tests {
             (user(&format!("name = \"a b\"\n{key}")), "/a b is not a path and a user's name"),
             (user(&format!("policy = \"\"\n{key}")), "may do everything in it"),
             (user(&format!("name = \"a\"\npolicy = \"x\"\n{key}")), "the policy of a: "),
-            ([user(key), user(key)].join("\n"), "AKIAALICE00000000001 is there twice"),
+            ([user(key), user(key)].join("\n"), "arn:aws:iam::111111111111:root is there twice"),
+            (
+                [user(&format!("name = \"a\"\n{key}")), user(&format!("name = \"A\"\n{key}"))]
+                    .join("\n"),
+                "arn:aws:iam::111111111111:user/A is there twice",
+            ),
+            (
+                [user(key), user(&format!("name = \"a\"\n{key}"))].join("\n"),
+                "AKIAALICE00000000001 is there twice",
+            ),
         ] {
             let refusal = load(&text).err().unwrap_or_else(|| panic!("{text} is taken"));
             assert!(refusal.contains(said), "{text}: {refusal}");
