@@ -68,8 +68,6 @@ pub(crate) type Answer = Result<Vec<u8>, ApiError>;
 struct Arrival<'a> {
     head: &'a Parts,
     peer: IpAddr,
-    /// The one time that counts for all that is decided about the caller.
-    now: Timestamp,
     /// Where the caller reached the server: scheme, host and port.
     endpoint: String,
     /// None if nobody is checked.
@@ -175,18 +173,12 @@ impl Gateway {
 
     /// Refuses what can be refused before a body is read.
     fn arrive<'a>(&'a self, head: &'a Parts, peer: IpAddr) -> Result<Arrival<'a>, ApiError> {
-        let now = Timestamp::from_millis(self.clock.now().as_millis());
         let signed = self.verifier.as_ref().map(|verifier| {
+            let now = Timestamp::from_millis(self.clock.now().as_millis());
             let other_hosts = self.peers.hosts(peer, &head.headers);
             verifier.arrived(head, other_hosts, now)
         });
-        Ok(Arrival {
-            head,
-            peer,
-            now,
-            endpoint: self.endpoint(head, peer),
-            signed: signed.transpose()?,
-        })
+        Ok(Arrival { head, peer, endpoint: self.endpoint(head, peer), signed: signed.transpose()? })
     }
 
     /// Where the caller reached the server: the proxy, if there is one that is trusted.
@@ -202,7 +194,7 @@ impl Gateway {
     /// Who sends a request with this body. Where callers are checked, it is about the queues of
     /// the account that the key belongs to, in the region that it is signed for.
     fn verify(&self, arrival: Arrival<'_>, body: &[u8]) -> Result<Verified, ApiError> {
-        let Arrival { head, peer, now, endpoint, signed } = arrival;
+        let Arrival { head, peer, endpoint, signed } = arrival;
         let Some(signed) = signed else {
             return Ok(Verified { endpoint, caller: None, access: None });
         };
@@ -216,7 +208,7 @@ impl Gateway {
         let access = Access {
             principal,
             queue_policies: self.queue_policies.clone(),
-            now,
+            now: signed.now,
             source_ip: self.peers.client(peer, &head.headers),
             is_secure: self.peers.is_secure(peer, &head.headers),
             user_agent: owned(USER_AGENT),

@@ -51,19 +51,23 @@ impl Peers {
 
     /// Whether the client speaks TLS, with a trusted proxy.
     pub(crate) fn is_secure(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let said = headers.get_all(FORWARDED_PROTO).iter().next_back();
-        self.trusts(peer) && said.is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"https"))
+        let said = || headers.get_all(FORWARDED_PROTO).iter().next_back();
+        self.trusts(peer)
+            && said().is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"https"))
     }
 
     /// What the client may have called this server, if a trusted proxy says so.
     pub(crate) fn hosts(&self, peer: IpAddr, headers: &HeaderMap) -> Vec<Vec<u8>> {
+        if !self.trusts(peer) {
+            return Vec::new();
+        }
         let last = |name| headers.get_all(name).iter().next_back().map(HeaderValue::as_bytes);
         match last(FORWARDED_HOST) {
-            Some(host) if self.trusts(peer) => {
+            Some(host) => {
                 let port = last(FORWARDED_PORT).map(|port| [host, b":", port].concat());
                 std::iter::once(host.to_vec()).chain(port).collect()
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Arrived<'a> {
     verifier: &'a Verifier,
     head: SentHead<'a>,
     claim: Option<Claim>,
+    /// The one time that counts for all that is decided about the caller.
+    pub(crate) now: Timestamp,
 }
 
 /// The head as the client sent it.
@@ -81,7 +83,7 @@ impl Verifier {
             Err(SignatureError::MissingAuthenticationToken) => None,
             Err(refusal) => return Err(error::signature(&refusal)),
         };
-        Ok(Arrived { verifier: self, head, claim })
+        Ok(Arrived { verifier: self, head, claim, now })
     }
 
     /// The key that `claim` should be signed with. It is remembered only after it was seen to fit:
