@@ -154,9 +154,9 @@ impl Window {
     /// Puts a message that was received in flight. It may come from anywhere.
     pub(super) fn put_in_flight(&mut self, message: StoredMessage) {
         let waited = self.waiting.remove(&message.position).is_some();
-        let before = self.in_flight.insert(message.position, message.clone());
-        if let Some(before) = &before {
-            self.returns.remove(&(visible_at(before), before.position));
+        let before = self.in_flight.get(&message.position).map(visible_at);
+        if let Some(visible_at) = before {
+            self.returns.remove(&(visible_at, message.position));
         }
         self.returns.insert((visible_at(&message), message.position));
         match &mut self.order {
@@ -170,6 +170,7 @@ impl Window {
                 }
             }
         }
+        self.in_flight.insert(message.position, message);
     }
 
     /// The group of a received message waits its turn.
