@@ -90,6 +90,18 @@ fn once_looked_through_a_backlog_is_not_read_for_a_quiet_message() {
 }
 
 #[test]
+fn a_window_full_of_what_was_not_yet_noisy_makes_room() {
+    let mut scene = with_window(256);
+    send_many(&mut scene, "noisy", 250);
+    assert_eq!(scene.receive_with(1, None), ["noisy0"]);
+    send_many(&mut scene, "quiet", 10);
+    scene.advance(secs(1));
+    scene.delete("noisy0");
+    look_ahead(&mut scene);
+    assert_eq!(scene.receive_with(1, None), ["quiet0"]);
+}
+
+#[test]
 fn a_receive_does_not_wait_for_the_backlog_to_be_looked_through() {
     let mut scene = with_window(256);
     noisy_backlog(&mut scene, 10_000);

@@ -9,13 +9,14 @@ impl Queue {
     /// of millions is looked through a page at a time, between other commands.
     pub fn looks_ahead(&self) -> bool {
         let available_until = self.available_until(self.latest);
-        self.window.has_room() && self.window.look_ahead_at(available_until).is_some()
+        let may_have_room = self.window.has_room() || self.window.has_too_much_noisy();
+        may_have_room && self.window.look_ahead_at(available_until).is_some()
     }
 
     /// One page.
     pub(super) fn needs_to_look_ahead(&mut self, now: Timestamp) -> Option<Need> {
         self.window.skip_noisy();
-        if self.supplied.pages > 0 || !self.looks_ahead() {
+        if self.supplied.pages > 0 || !self.window.has_room() {
             return None;
         }
         let (from, limit) = self.window.look_ahead_at(self.available_until(now))?;

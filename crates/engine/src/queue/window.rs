@@ -319,6 +319,11 @@ impl Window {
         }
     }
 
+    /// Whether [`skip_noisy`](Window::skip_noisy) would let go of anything.
+    pub(super) fn has_too_much_noisy(&self) -> bool {
+        matches!(&self.order, Order::Tenants(tenants) if !tenants.excess().is_empty())
+    }
+
     /// Whether messages of noisy tenants were skipped.
     pub(super) fn skips_tenants(&self) -> bool {
         matches!(&self.order, Order::Tenants(tenants) if tenants.skipped_from().is_some())
