@@ -90,7 +90,7 @@ fn python_tests(steps: &mut Steps, built: bool, extra: &[String]) {
 }
 
 /// What an SDK of the Query protocol can do, tested once more with such an SDK.
-const QUERY_TESTS: [&str; 14] = [
+const QUERY_TESTS: [&str; 15] = [
     "test_query.py",
     "test_queues.py",
     "test_messages.py",
@@ -100,6 +100,7 @@ const QUERY_TESTS: [&str; 14] = [
     "test_attributes.py",
     "test_dead_letter_sources.py",
     "test_dead_letters.py",
+    "test_fair_queues.py",
     "test_fifo.py",
     "test_fifo_attributes.py",
     "test_permissions.py",
