@@ -48,6 +48,14 @@ const BUSY: Duration = Duration::from_millis(50);
 const STEP_MESSAGES: u64 = 64;
 const STEP_PAGES: u64 = 64;
 
+/// While there is more to remove, so many pages may be free in the middle of the file. To give back
+/// one of those, the file's last page moves to its place, and is soon removed there; but of few free
+/// pages the last one of the file is soon found, of millions it is not.
+const FREE_PAGES_HELD: u64 = 16_384;
+
+/// The size of SQLite's pages, unless it is told otherwise.
+const PAGE_BYTES: u64 = 4096;
+
 /// How often the free pages are counted.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -139,7 +147,7 @@ impl Reclaimer {
 
     /// Whether so many pages are free that they are worth giving back. On a full disk all are.
     fn wastes_space(&self, connection: &Connection) -> Result<bool, Failure> {
-        let (free, all) = (pages(connection, "freelist_count")?, pages(connection, "page_count")?);
+        let Pages { free, all } = Pages::count(connection)?;
         let many = free > FREE_PAGES_KEPT && free > all / FREE_PART_KEPT;
         Ok(many || (free > FREE_PAGES_LEFT && self.space.full().is_some()))
     }
@@ -148,15 +156,15 @@ impl Reclaimer {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
         let end = Instant::now() + SLICE;
         while Instant::now() < end {
-            // What was removed is given back at once: of few free pages the last one of the file
-            // is soon found, of millions it is not.
             if self.leftovers && !self.shrinking {
                 self.leftovers = remove_some(connection, &mut self.damaged)?;
-                let free = pages(connection, "freelist_count")?;
-                self.shrinking = free > FREE_PAGES_KEPT;
-                if !self.leftovers && !self.shrinking {
-                    self.shrinking = self.wastes_space(connection)?;
-                }
+                // What is freed and cut off within one transaction is never written.
+                cut_off(connection)?;
+                let pages = Pages::count(connection)?;
+                self.shrinking = match self.leftovers {
+                    true => pages.free > FREE_PAGES_HELD,
+                    false => self.wastes_space(connection)?,
+                };
             } else if self.shrinking {
                 self.shrinking = give_back(connection)?;
             } else {
@@ -268,18 +276,87 @@ const FREE_PAGES_LEFT: u64 = 256;
 
 /// Gives some free pages back to the file system. Tells whether there are more.
 fn give_back(connection: &Connection) -> Result<bool, Failure> {
-    let sql = format!("PRAGMA incremental_vacuum({STEP_PAGES})");
-    let mut vacuum = connection.prepare_cached(&sql)?;
+    vacuum(connection, STEP_PAGES)?;
+    Ok(Pages::count(connection)?.free > FREE_PAGES_LEFT)
+}
+
+/// Gives those free pages back that lie at the end of the file: no other page moves for them.
+fn cut_off(connection: &Connection) -> Result<(), Failure> {
+    let pages = Pages::count(connection)?;
+    let spare = pages.free.saturating_sub(FREE_PAGES_LEFT);
+    let at_end = free_at_end(connection, pages.all, spare)?;
+    if at_end > 0 {
+        vacuum(connection, at_end)?;
+    }
+    Ok(())
+}
+
+fn vacuum(connection: &Connection, pages: u64) -> Result<(), Failure> {
+    // SQLite prepares a pragma anew each time it runs, so nothing is gained by keeping it.
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     // Each step frees one page.
     let mut steps = vacuum.query(())?;
     while steps.next()?.is_some() {}
-    Ok(pages(connection, "freelist_count")? > FREE_PAGES_LEFT)
+    Ok(())
 }
 
-fn pages(connection: &Connection, pragma: &str) -> Result<u64, Failure> {
-    let mut statement = connection.prepare_cached(&format!("PRAGMA {pragma}"))?;
-    let count: i64 = statement.query_row((), |row| row.get(0))?;
-    Ok(count.unsigned_abs())
+/// How many of the file's last pages are free, up to `most`.
+///
+/// The file has a map of its pages: each page of the map tells the kinds of the pages after it, in
+/// entries of five bytes, up to the next page of the map
+/// (<https://www.sqlite.org/fileformat2.html#pointer_map_or_ptrmap_pages>).
+fn free_at_end(connection: &Connection, pages: u64, most: u64) -> Result<u64, Failure> {
+    const ENTRY: u64 = 5;
+    const FREE: u8 = 2;
+    /// A page of the map and those it describes.
+    const MAPPED: u64 = PAGE_BYTES / ENTRY + 1;
+    let (mut last, mut found) = (pages, 0);
+    while found < most && last > 2 {
+        let map = last - (last - 2) % MAPPED;
+        let free = page(connection, map, |entries| {
+            let of = |page: u64| {
+                entries[usize::try_from(ENTRY * (page - map - 1)).expect("a page is small")]
+            };
+            let described = (map + 1..=last).rev();
+            described.take_while(|page| of(*page) == FREE).count()
+        })?;
+        let free = u64::try_from(free).expect("a page is small");
+        found += free;
+        if free < last - map {
+            break;
+        }
+        // The page of the map goes with those it describes.
+        last = map - 1;
+    }
+    Ok(found.min(most))
+}
+
+/// How many pages the file has, and how many of them are free.
+struct Pages {
+    all: u64,
+    free: u64,
+}
+
+impl Pages {
+    /// As the file's first page says, which the transaction keeps up to date.
+    fn count(connection: &Connection) -> Result<Pages, Failure> {
+        let at = |page: &[u8], offset: usize| {
+            let bytes = page[offset..offset + 4].try_into().expect("four bytes");
+            u64::from(u32::from_be_bytes(bytes))
+        };
+        page(connection, 1, |page| Pages { all: at(page, 28), free: at(page, 36) })
+    }
+}
+
+/// Looks at a page of the file, as the transaction sees it.
+fn page<T>(
+    connection: &Connection,
+    number: u64,
+    look: impl FnOnce(&[u8]) -> T,
+) -> Result<T, Failure> {
+    let mut select = connection.prepare_cached("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
+    let seen = select.query_row([integer(number)], |row| Ok(look(row.get_ref(0)?.as_blob()?)));
+    Ok(seen?)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -297,6 +374,7 @@ mod tests {
     /// A database with one leftover, whose only message is `message`.
     fn leaving(message: &str) -> (Connection, Reclaimer) {
         let connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").unwrap();
         connection.execute_batch(super::super::SCHEMA).unwrap();
         connection.execute_batch(super::super::ADDED).unwrap();
         connection
@@ -331,5 +409,56 @@ mod tests {
         let left: i64 =
             connection.query_row("SELECT sum(queue) FROM leftover", (), |row| row.get(0)).unwrap();
         assert_eq!(left, 1, "the damaged one is left");
+    }
+
+    /// The pages of a database that are neither of the map nor free, by their numbers.
+    fn used(connection: &Connection) -> Vec<(u64, Vec<u8>)> {
+        let all = Pages::count(connection).unwrap().all;
+        let is_used = |number: &u64| {
+            let map = number - (number.max(&2) - 2) % 820;
+            *number > 2
+                && *number != map
+                && page(connection, map, |kinds| {
+                    kinds[usize::try_from(5 * (number - map - 1)).unwrap()] != 2
+                })
+                .unwrap()
+        };
+        let read = |number| (number, page(connection, number, <[u8]>::to_vec).unwrap());
+        (1..=all).filter(is_used).map(read).collect()
+    }
+
+    #[test]
+    fn what_was_removed_at_the_end_is_cut_off_and_nothing_else_moves() {
+        let (connection, _) = leaving("x'09'");
+        connection
+            .execute_batch(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
+                 INSERT INTO content SELECT i, zeroblob(1000) FROM n;
+                 BEGIN; DELETE FROM content WHERE body BETWEEN 2000 AND 4000 OR body > 5000;",
+            )
+            .unwrap();
+        let before = (used(&connection), Pages::count(&connection).unwrap());
+        cut_off(&connection).unwrap();
+        let after = (used(&connection), Pages::count(&connection).unwrap());
+        assert!(after.0 == before.0, "no page that is used was changed or moved");
+        let cut = before.1.free - after.1.free;
+        assert!(cut > 820, "more than one page of the map tells of");
+        assert!(before.1.all - after.1.all >= cut);
+        assert!(after.1.free > FREE_PAGES_LEFT, "those in the middle are left");
+        assert_eq!(free_at_end(&connection, after.1.all, 10).unwrap(), 0, "all at the end went");
+    }
+
+    #[test]
+    fn some_free_pages_are_left_although_they_lie_at_the_end() {
+        let (connection, _) = leaving("x'09'");
+        connection
+            .execute_batch(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+                 INSERT INTO content SELECT i, zeroblob(1000) FROM n;
+                 BEGIN; DELETE FROM content;",
+            )
+            .unwrap();
+        cut_off(&connection).unwrap();
+        assert_eq!(Pages::count(&connection).unwrap().free, FREE_PAGES_LEFT);
     }
 }
