@@ -1,10 +1,12 @@
 //! [`SqliteStore`]: one data directory, a SQLite database in WAL mode, one writer thread.
 
 mod checkpoint;
+mod read_ahead;
 mod reader;
 mod reclaim;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -23,6 +25,7 @@ use crate::directory::DataDirectory;
 use crate::space::Space;
 use crate::{Acquired, Append, Durability, Epoch, OpenError, ReadError, Reading, Store, Ticket};
 use checkpoint::Checkpoints;
+use read_ahead::ReadAhead;
 use reader::Reader;
 pub(crate) use reader::position;
 use reclaim::Reclaimer;
@@ -64,6 +67,8 @@ pub struct SqliteStore {
     checkpointer: Threads,
     directory: Mutex<Option<DataDirectory>>,
     space: Arc<Space>,
+    /// Closed after every connection, see [`ReadAhead::new`].
+    _file: Arc<File>,
 }
 
 type Threads = Mutex<Vec<JoinHandle<()>>>;
@@ -87,7 +92,13 @@ impl SqliteStore {
         let checkpointer = connect(&database, options).map_err(failed)?;
         let (checkpoints, copy) =
             Checkpoints::new(&mut connection, checkpointer, space.clone()).map_err(failed)?;
-        let reclaimer = Reclaimer::new(space.clone(), synchronous(options.durability));
+        let file = File::open(&database).map_err(|error| OpenError::Database {
+            path: database.clone(),
+            reason: error.to_string(),
+        })?;
+        let file = Arc::new(file);
+        let read_ahead = ReadAhead::new(file.clone());
+        let reclaimer = Reclaimer::new(space.clone(), synchronous(options.durability), read_ahead);
         let writer = Writer::new(connection, checkpoints, reclaimer, space.clone());
         let checkpointer = Mutex::new(vec![spawn("checkpointer", copy)]);
         let mut threads = Vec::new();
@@ -105,6 +116,7 @@ impl SqliteStore {
             checkpointer,
             directory: Mutex::new(Some(directory)),
             space,
+            _file: file,
         })
     }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::checkpoint::Checkpoints;
 use super::integer;
+use super::read_ahead::ReadAhead;
 use crate::space::Space;
 use crate::{DecodeError, records};
 
@@ -33,6 +34,7 @@ pub(super) struct Reclaimer {
     synchronous: &'static str,
     /// Generations that cannot be read.
     damaged: BTreeSet<i64>,
+    read_ahead: ReadAhead,
 }
 
 /// How long a slice may take, besides its commit: nobody waits much longer for it.
@@ -65,7 +67,11 @@ const FREE_PAGES_KEPT: u64 = 4096;
 const FREE_PART_KEPT: u64 = 4;
 
 impl Reclaimer {
-    pub(super) fn new(space: Arc<Space>, synchronous: &'static str) -> Reclaimer {
+    pub(super) fn new(
+        space: Arc<Space>,
+        synchronous: &'static str,
+        read_ahead: ReadAhead,
+    ) -> Reclaimer {
         Reclaimer {
             leftovers: true,
             shrinking: false,
@@ -76,6 +82,7 @@ impl Reclaimer {
             space,
             synchronous,
             damaged: BTreeSet::new(),
+            read_ahead,
         }
     }
 
@@ -161,6 +168,7 @@ impl Reclaimer {
                 // What is freed and cut off within one transaction is never written.
                 cut_off(connection)?;
                 let pages = Pages::count(connection)?;
+                self.read_ahead.of_file(pages.all * PAGE_BYTES);
                 self.shrinking = match self.leftovers {
                     true => pages.free > FREE_PAGES_HELD,
                     false => self.wastes_space(connection)?,
@@ -383,7 +391,7 @@ mod tests {
             ))
             .unwrap();
         let space = Arc::new(Space::new(std::path::Path::new("."), 0));
-        (connection, Reclaimer::new(space, "FULL"))
+        (connection, Reclaimer::new(space, "FULL", ReadAhead::none()))
     }
 
     fn synchronous(connection: &Connection) -> i64 {
