@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, FromArgMatches, ValueEnum};
+use zeroize::Zeroizing;
 
 /// The settings of `formiga serve`. Each is a flag, an environment variable `FORMIGA_*` and a key
 /// of the same name in the TOML file that `--config` names; the first of these that is given
@@ -46,6 +47,20 @@ pub struct Config {
     /// `admin-key` in the data directory.
     #[arg(long, env = "FORMIGA_ADMIN_KEY_FILE", value_name = "FILE")]
     pub admin_key_file: Option<PathBuf>,
+
+    /// The file with the master key, 32 bytes in base64, under which messages and secrets are
+    /// encrypted; made when it is not there. By default `master-key` in the data directory, and with
+    /// `--auth required` beside it: the data directory's name with `.master-key` at its end.
+    #[arg(long, env = "FORMIGA_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// Files with master keys of before, which only decrypt; several are separated by commas.
+    #[arg(long, env = "FORMIGA_OLDER_MASTER_KEY_FILE", value_delimiter = ',', value_name = "FILE")]
+    pub older_master_key_file: Vec<PathBuf>,
+
+    /// Master keys from the environment, in place of files.
+    #[arg(skip)]
+    pub master_keys: MasterKeyTexts,
 
     /// Addresses of the proxies that speak TLS with the clients; several are separated by commas.
     /// Besides them, only this machine may connect.
@@ -122,6 +137,37 @@ pub struct Config {
     pub config: Option<PathBuf>,
 }
 
+/// Master keys as the environment gives them, in base64. Secrets are no flags, which every user of
+/// the machine can see.
+#[derive(Clone, Default)]
+pub struct MasterKeyTexts {
+    /// `FORMIGA_MASTER_KEY`.
+    pub current: Option<Zeroizing<String>>,
+    /// `FORMIGA_OLDER_MASTER_KEY`, separated by commas.
+    pub older: Option<Zeroizing<String>>,
+}
+
+impl MasterKeyTexts {
+    /// Reads the two variables.
+    pub fn from_environment() -> Result<MasterKeyTexts, ConfigError> {
+        let read = |name: &str| match std::env::var(name) {
+            Ok(text) => Ok(Some(Zeroizing::new(text)).filter(|text| !text.is_empty())),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(_) => Err(ConfigError(format!("{name} is not a text"))),
+        };
+        Ok(MasterKeyTexts {
+            current: read("FORMIGA_MASTER_KEY")?,
+            older: read("FORMIGA_OLDER_MASTER_KEY")?,
+        })
+    }
+}
+
+impl std::fmt::Debug for MasterKeyTexts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKeyTexts")
+    }
+}
+
 /// Whether it is checked who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AuthMode {
@@ -179,6 +225,11 @@ impl Config {
         self.check_auth()?;
         if !(16..=1_000_000).contains(&self.window) {
             return Err(ConfigError("the window is between 16 and 1000000 messages".to_owned()));
+        }
+        if self.master_key_file.is_some() && self.master_keys.current.is_some() {
+            return Err(ConfigError(
+                "the master key is given twice, by FORMIGA_MASTER_KEY and by --master-key-file; give it once".to_owned(),
+            ));
         }
         if self.in_flight_max == 0 {
             return Err(ConfigError("at least one message must be allowed in flight".to_owned()));

@@ -4,9 +4,6 @@
 //! `000000000000`, has a file of their own, which the first start makes.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +15,7 @@ use formiga_engine::names::AccountId;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::private_file::{Unread, read_private, write_private};
 use crate::random::Random;
 
 /// Every access key that is good.
@@ -222,31 +220,6 @@ fn user_id(account: AccountId, path: &str, name: &str) -> String {
     id(IdKind::User, bytes)
 }
 
-enum Unread {
-    Missing,
-    Because(String),
-}
-
-/// Reads a file that nobody but its owner may read.
-fn read_private(path: &Path) -> Result<String, Unread> {
-    let because = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Unread::Missing,
-        _ => Unread::Because(format!("{}: {error}", path.display())),
-    };
-    let mut file = File::open(path).map_err(because)?;
-    let mode = file.metadata().map_err(because)?.mode();
-    if mode & 0o077 != 0 {
-        let mode = mode & 0o777;
-        return Err(Unread::Because(format!(
-            "{} holds secrets, but others than its owner may use it (mode {mode:o}); say chmod 600",
-            path.display()
-        )));
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(because)?;
-    Ok(text)
-}
-
 const ID_NAME: &str = "aws_access_key_id";
 const SECRET_NAME: &str = "aws_secret_access_key";
 
@@ -283,29 +256,9 @@ fn make_admin(path: &Path, random: &Random) -> Result<KeyPair, KeysError> {
     Ok(pair)
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(directory)?;
-    let mut unfinished = name.to_owned();
-    unfinished.push(".unfinished");
-    let unfinished = directory.join(unfinished);
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    File::open(directory)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

@@ -15,8 +15,10 @@ mod gateway;
 mod hex;
 mod http;
 mod keys;
+mod master_key;
 pub mod offline;
 mod peers;
+mod private_file;
 mod queue_url;
 mod queues;
 mod random;
@@ -49,6 +51,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{AuthMode, Config, ConfigError, DurabilityKind, StoreKind};
 use crate::gateway::Gateway;
 use crate::keys::{Keys, KeysError};
+use crate::master_key::MasterKeyError;
 use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
 use crate::random::Random;
@@ -83,6 +86,9 @@ pub enum StartError {
     /// There are no keys to check callers by.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// There is no master key, or not that of the data.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// Callers cannot be checked by a clock that a test has moved.
     #[error(
         "the clock of this data directory was moved ahead by {0:?} for tests, so no signature would be in time; use another \
@@ -121,9 +127,12 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
 
         let store = open_store(config)?;
-        let acquired = store.acquire().await?;
         let random = Arc::new(Random::new());
+        // Before anything is changed: who has not the key of the data should leave it alone.
+        let master_keys = Arc::new(master_key::load(config, &*store, &random).await?);
+        let acquired = store.acquire().await?;
         let clock = start_clock(config, &*store, &acquired).await?;
+        master_key::keep_check(&*store, acquired.epoch, clock.now(), &master_keys, &random).await?;
         let verifier = match config.auth {
             AuthMode::Off => None,
             AuthMode::Required => {

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
 use formiga_cli::{CompletionsArgs, QueueArgs};
-use formiga_server::config::{AuthMode, Config, LogFormat, StoreKind, flags_of_file};
+use formiga_server::config::{
+    AuthMode, Config, LogFormat, MasterKeyTexts, StoreKind, flags_of_file,
+};
 use formiga_server::offline::{self, BackupArgs, CheckArgs};
 use formiga_server::{Server, admin_key_file};
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,7 +39,7 @@ enum CliCommand {
 
 fn main() -> ExitCode {
     let outcome = match parse(std::env::args_os().collect()) {
-        Ok(CliCommand::Serve(config)) => serve(&config),
+        Ok(CliCommand::Serve(config)) => serve(*config),
         Ok(CliCommand::Check(arguments)) => offline::check(&arguments),
         Ok(CliCommand::Backup(arguments)) => offline::backup(&arguments),
         Ok(CliCommand::Bench(arguments)) => match formiga_bench::run(&arguments) {
@@ -91,8 +93,9 @@ fn parse(mut arguments: Vec<OsString>) -> Result<CliCommand, String> {
     Ok(Cli::parse_from(arguments).command)
 }
 
-fn serve(config: &Config) -> Result<(), String> {
-    start_log(config)?;
+fn serve(mut config: Config) -> Result<(), String> {
+    start_log(&config)?;
+    config.master_keys = MasterKeyTexts::from_environment().map_err(|error| error.to_string())?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -102,8 +105,8 @@ fn serve(config: &Config) -> Result<(), String> {
         // Signals are listened for before anything can be acknowledged.
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let server = Server::start(config).await.map_err(|error| error.to_string())?;
-        welcome(config, &server);
+        let server = Server::start(&config).await.map_err(|error| error.to_string())?;
+        welcome(&config, &server);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -1,12 +1,16 @@
 //! `formiga check` and `formiga backup`: what an operator does with a data directory.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use formiga_store::{BackupProgress, CheckProgress};
 use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::master_key::MASTER_KEY_FILE;
+use crate::private_file::{Unread, read_private, write_private};
 
 /// Verify a data directory that no server is using: that the database is sound, that every message
 /// has its place, its content and that content its MD5, that what is on its way between queues fits
@@ -101,12 +105,30 @@ pub fn backup(arguments: &BackupArgs) -> Result<(), String> {
     ProgressLine::new().clear();
     let done = done.map_err(|error| error.to_string())?;
     let to = arguments.to.display();
+    let has_key = copy_master_key(&arguments.data_dir, &arguments.to)
+        .map_err(|error| format!("the master key could not be copied to {to}: {error}"))?;
     if arguments.json {
-        print(&json!({ "to": arguments.to, "bytes": done.written }).to_string());
+        let document = json!({ "to": arguments.to, "bytes": done.written, "masterKey": has_key });
+        print(&document.to_string());
     } else {
         print(&format!("{} bytes were copied to {to}", done.written));
+        if !has_key {
+            print(
+                "the master key was not, and the copy cannot be used without it: keep that apart",
+            );
+        }
     }
     Ok(())
+}
+
+/// A copy is a data directory like the one it was made of: a key that lies with the data goes along,
+/// one that is kept apart does not.
+fn copy_master_key(from: &Path, to: &Path) -> std::io::Result<bool> {
+    match read_private(&from.join(MASTER_KEY_FILE)) {
+        Ok(key) => write_private(&to.join(MASTER_KEY_FILE), &Zeroizing::new(key)).map(|()| true),
+        Err(Unread::Missing) => Ok(false),
+        Err(Unread::Because(why)) => Err(std::io::Error::other(why)),
+    }
 }
 
 /// A line on the terminal that tells how far a long work is. Where nobody watches it says nothing.

@@ -845,6 +845,8 @@ async fn data_whose_clock_was_moved_is_not_served_where_callers_are_checked() {
     connection.answer().await.ok();
     server.stop().await;
     checked(&mut config);
+    let key = config.data_dir.join("master-key");
+    fs::rename(key, config.data_dir.with_file_name("data.master-key")).unwrap();
     let refusal = Server::start(&config).await.err().expect("it does not start").to_string();
     assert!(refusal.contains("was moved ahead by 3600s"), "{refusal}");
     drop(directory);
