@@ -1,5 +1,6 @@
 //! [`check`]: whether everything in a data directory fits together.
 
+mod identities;
 mod messages;
 mod moves;
 
@@ -47,7 +48,8 @@ pub struct CheckProgress {
 ///
 /// It reads everything: the database's own structure, each catalog entry, each message with its
 /// receives and its content (whose MD5 is computed again), the counters that the messages add up
-/// to, what is on its way between queues, and the sends that FIFO queues remember. An error means
+/// to, what is on its way between queues, the sends that FIFO queues remember, and users, roles and
+/// keys. An error means
 /// that it could not be checked, not that something is wrong in it.
 pub fn check(path: &Path, progress: impl FnMut(CheckProgress)) -> Result<CheckReport, OpenError> {
     let directory = DataDirectory::open_existing(path)?;
@@ -120,6 +122,7 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         self.outboxes(&queues)?;
         self.arrivals(&queues)?;
         self.move_tasks(&queues)?;
+        self.identities()?;
         self.contents()
     }
 

@@ -21,6 +21,7 @@ mod backup;
 mod check;
 mod commit;
 mod directory;
+mod identity;
 mod master_key;
 mod memory;
 mod records;
@@ -44,6 +45,10 @@ use tokio::sync::oneshot;
 pub use backup::{BackupError, BackupProgress, backup};
 pub use check::{CheckProgress, CheckReport, PROBLEMS_MAX, check};
 pub use directory::OpenError;
+pub use identity::{
+    AccessKeyRecord, AccountRecord, EntityRecord, Identity, IdentityChange, IdentityKey,
+    RoleRecord, UserRecord,
+};
 pub use master_key::{MasterKey, MasterKeyId, MasterKeys, NonceBytes, UnsealError, sealed_under};
 pub use memory::MemoryStore;
 pub use records::DecodeError;
@@ -123,6 +128,8 @@ pub enum Change {
     Catalog(CatalogRecord),
     /// A small named value of the server's own.
     Setting(&'static str, Vec<u8>),
+    /// Who there is: users, roles and their keys.
+    Identities(Vec<IdentityChange>),
 }
 
 impl Change {
@@ -136,6 +143,7 @@ impl Change {
             Change::Queue(_, records) => records.iter().map(of_record).sum(),
             Change::Catalog(_) => 0,
             Change::Setting(_, value) => value.len(),
+            Change::Identities(changes) => changes.iter().map(IdentityChange::weight).sum(),
         }
     }
 }
@@ -194,6 +202,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Reads a value that [`Change::Setting`] wrote.
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>>;
+
+    /// Reads every identity that [`Change::Identities`] stored, in no particular order.
+    fn identities(&self) -> Reading<Vec<Identity>>;
 
     /// Why no messages should be added for now, if that is so: space is running out. What takes
     /// no space, such as deleting messages, still works.

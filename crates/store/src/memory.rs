@@ -14,7 +14,10 @@ use formiga_engine::queue::{
 };
 use formiga_engine::time::Timestamp;
 
-use crate::{Acquired, Append, AppendError, Change, Epoch, Reading, Store, Ticket};
+use crate::{
+    Acquired, Append, AppendError, Change, Epoch, Identity, IdentityChange, IdentityKey, Reading,
+    Store, Ticket,
+};
 
 /// A store without a disk. An append is decided when the call returns.
 #[derive(Default)]
@@ -34,6 +37,7 @@ struct State {
     queues: HashMap<QueueId, StoredQueue>,
     contents: HashMap<BodyId, Arc<MessageContent>>,
     settings: HashMap<&'static str, Vec<u8>>,
+    identities: BTreeMap<IdentityKey, Identity>,
 }
 
 #[derive(Default)]
@@ -213,6 +217,10 @@ impl Store for MemoryStore {
         self.read(|state| state.settings.get(name).cloned())
     }
 
+    fn identities(&self) -> Reading<Vec<Identity>> {
+        self.read(|state| state.identities.values().cloned().collect())
+    }
+
     fn full(&self) -> Option<String> {
         None
     }
@@ -250,6 +258,18 @@ impl State {
             Change::Catalog(record) => return Ok(self.catalog(&record)),
             Change::Setting(name, value) => {
                 self.settings.insert(name, value);
+            }
+            Change::Identities(changes) => {
+                for change in changes {
+                    match change {
+                        IdentityChange::Put(identity) => {
+                            self.identities.insert(identity.key(), identity);
+                        }
+                        IdentityChange::Remove(key) => {
+                            self.identities.remove(&key);
+                        }
+                    }
+                }
             }
         }
         Ok(None)

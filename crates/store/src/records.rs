@@ -478,14 +478,14 @@ const ROW_VERSION: u8 = 2;
 
 const VERSION: u8 = 1;
 
-fn versioned(capacity: usize) -> Vec<u8> {
+pub(crate) fn versioned(capacity: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(capacity);
     bytes.put_u8(VERSION);
     bytes
 }
 
 /// The bytes end early, or say what nothing valid says.
-struct Damaged;
+pub(crate) struct Damaged;
 
 impl From<TryGetError> for Damaged {
     fn from(_: TryGetError) -> Damaged {
@@ -493,7 +493,7 @@ impl From<TryGetError> for Damaged {
     }
 }
 
-fn decode<T>(
+pub(crate) fn decode<T>(
     what: &'static str,
     bytes: &[u8],
     layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
@@ -518,34 +518,34 @@ fn decode_version<T>(
     }
 }
 
-fn put_count(bytes: &mut Vec<u8>, count: usize) {
+pub(crate) fn put_count(bytes: &mut Vec<u8>, count: usize) {
     bytes.put_u32(u32::try_from(count).expect("a message is far smaller than 4 GiB"));
 }
 
-fn put_text(bytes: &mut Vec<u8>, text: &str) {
+pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {
     put_count(bytes, text.len());
     bytes.put_slice(text.as_bytes());
 }
 
-fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
+pub(crate) fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     bytes.put_u8(u8::from(text.is_some()));
     if let Some(text) = text {
         put_text(bytes, text);
     }
 }
 
-fn slice<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
+pub(crate) fn slice<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
     let length = bytes.try_get_u32()? as usize;
     let (slice, rest) = bytes.split_at_checked(length).ok_or(Damaged)?;
     *bytes = rest;
     Ok(slice)
 }
 
-fn text(bytes: &mut &[u8]) -> Result<String, Damaged> {
+pub(crate) fn text(bytes: &mut &[u8]) -> Result<String, Damaged> {
     String::from_utf8(slice(bytes)?.to_vec()).map_err(|_| Damaged)
 }
 
-fn flag(bytes: &mut &[u8]) -> Result<bool, Damaged> {
+pub(crate) fn flag(bytes: &mut &[u8]) -> Result<bool, Damaged> {
     match bytes.try_get_u8()? {
         0 => Ok(false),
         1 => Ok(true),
@@ -553,7 +553,7 @@ fn flag(bytes: &mut &[u8]) -> Result<bool, Damaged> {
     }
 }
 
-fn optional_text(bytes: &mut &[u8]) -> Result<Option<String>, Damaged> {
+pub(crate) fn optional_text(bytes: &mut &[u8]) -> Result<Option<String>, Damaged> {
     match bytes.try_get_u8()? {
         0 => Ok(None),
         1 => text(bytes).map(Some),
@@ -567,7 +567,7 @@ fn array(bytes: &mut &[u8]) -> Result<[u8; 16], Damaged> {
     Ok(array)
 }
 
-fn timestamp(bytes: &mut &[u8]) -> Result<Timestamp, Damaged> {
+pub(crate) fn timestamp(bytes: &mut &[u8]) -> Result<Timestamp, Damaged> {
     Ok(Timestamp::from_millis(bytes.try_get_u64()?))
 }
 

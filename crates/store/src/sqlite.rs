@@ -23,7 +23,9 @@ use tokio::sync::oneshot;
 use crate::commit::Committer;
 use crate::directory::DataDirectory;
 use crate::space::Space;
-use crate::{Acquired, Append, Durability, Epoch, OpenError, ReadError, Reading, Store, Ticket};
+use crate::{
+    Acquired, Append, Durability, Epoch, Identity, OpenError, ReadError, Reading, Store, Ticket,
+};
 use checkpoint::Checkpoints;
 use read_ahead::ReadAhead;
 use reader::Reader;
@@ -175,6 +177,10 @@ impl Store for SqliteStore {
         self.read(move |reader| reader.setting(name))
     }
 
+    fn identities(&self) -> Reading<Vec<Identity>> {
+        self.read(|reader| reader.identities())
+    }
+
     fn full(&self) -> Option<String> {
         self.space.full()
     }
@@ -305,8 +311,8 @@ CREATE TABLE leftover (queue INTEGER PRIMARY KEY);
 COMMIT;
 ";
 
-/// What databases of the first versions do not have yet. Like everything of a queue, it is kept
-/// under the queue's generation.
+/// What databases of the first versions do not have yet. Like everything of a queue, what is a
+/// queue's is kept under its generation.
 const ADDED: &str = "
 BEGIN;
 CREATE TABLE IF NOT EXISTS remembered_send (
@@ -330,6 +336,7 @@ CREATE TABLE IF NOT EXISTS move_task (
     running INTEGER NOT NULL, task BLOB NOT NULL,
     PRIMARY KEY (queue, place)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, identity BLOB NOT NULL) WITHOUT ROWID;
 COMMIT;
 ";
 

@@ -15,8 +15,8 @@ use formiga_engine::queue::{
 };
 use formiga_engine::time::Timestamp;
 use formiga_store::{
-    Append, BackupError, Change, CheckReport, OpenError, SqliteOptions, SqliteStore, Store, backup,
-    check,
+    AccessKeyRecord, Append, BackupError, Change, CheckReport, EntityRecord, Identity,
+    IdentityChange, OpenError, SqliteOptions, SqliteStore, Store, UserRecord, backup, check,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -225,6 +225,87 @@ async fn each_thing_that_does_not_fit_is_told() {
             ),
         ],
     );
+}
+
+/// A user with a key, and a role.
+async fn somebody(directory: &Path) {
+    let store = SqliteStore::open(directory, SqliteOptions::default()).unwrap();
+    let epoch = store.acquire().await.unwrap().epoch;
+    let entity = |id: &str, name: &str| EntityRecord {
+        account: AccountId::DEFAULT,
+        unique_id: id.to_owned(),
+        path: "/".to_owned(),
+        name: name.to_owned(),
+        created_at: NOW,
+        tags: BTreeMap::new(),
+        policies: BTreeMap::new(),
+    };
+    let identities = [
+        Identity::User(UserRecord(entity("AIDA1", "alice"))),
+        Identity::User(UserRecord(entity("AIDA2", "bob"))),
+        Identity::AccessKey(AccessKeyRecord {
+            id: "AKIA1".to_owned(),
+            account: AccountId::DEFAULT,
+            user: Some("AIDA1".to_owned()),
+            is_active: true,
+            created_at: NOW,
+            sealed_secret: Vec::new(),
+        }),
+    ];
+    let changes = identities.map(IdentityChange::Put).to_vec();
+    store.append(epoch, Append::new(NOW, Change::Identities(changes))).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_user_and_key_that_does_not_fit_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    somebody(directory.path()).await;
+    assert_eq!(checked(directory.path()), CheckReport::default());
+    each_is_told(
+        directory.path(),
+        &[
+            (
+                "UPDATE identity SET identity = x'0107' WHERE key = 'key/AKIA1'",
+                "key/AKIA1: a user, role or access key is damaged",
+            ),
+            (
+                "UPDATE identity SET identity = x'09' WHERE key = 'key/AKIA1'",
+                "has layout version 9",
+            ),
+            (
+                "DELETE FROM identity WHERE key = 'user/AIDA1'",
+                "key/AKIA1: it is of the user AIDA1, who does not exist",
+            ),
+            (
+                "UPDATE identity SET key = 'user/AIDA3' WHERE key = 'user/AIDA2'",
+                "user/AIDA3: what is stored there says that it is user/AIDA2",
+            ),
+            (
+                "INSERT INTO identity SELECT 'user/AIDA3', identity FROM identity WHERE key = 'user/AIDA1'",
+                "has two users called alice",
+            ),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_directory_of_a_version_without_users_is_sound() {
+    let directory = tempfile::tempdir().unwrap();
+    somebody(directory.path()).await;
+    let connection = rusqlite::Connection::open(directory.path().join("formiga.db")).unwrap();
+    connection.execute_batch("DROP TABLE identity").unwrap();
+    drop(connection);
+    assert_eq!(checked(directory.path()), CheckReport::default());
+}
+
+#[tokio::test]
+async fn a_backup_holds_who_there_is() {
+    let directory = tempfile::tempdir().unwrap();
+    somebody(directory.path()).await;
+    let to = directory.path().join("copy");
+    backup(directory.path(), &to, |_| {}).unwrap();
+    let copy = SqliteStore::open(&to, SqliteOptions::default()).unwrap();
+    assert_eq!(copy.identities().await.unwrap().len(), 3);
 }
 
 /// The damage is done to a copy of what lies in `directory`, and is to be told with these words.

@@ -16,7 +16,9 @@ use formiga_engine::queue::{
 };
 use formiga_engine::time::Timestamp;
 use formiga_store::{
-    Acquired, Append, AppendError, Change, Epoch, MemoryStore, SqliteOptions, SqliteStore, Store,
+    AccessKeyRecord, AccountRecord, Acquired, Append, AppendError, Change, EntityRecord, Epoch,
+    Identity, IdentityChange, IdentityKey, MemoryStore, RoleRecord, SqliteOptions, SqliteStore,
+    Store, UserRecord,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -77,6 +79,9 @@ contract!(
     remembered_sends_are_kept_as_long_as_they_count,
     a_record_that_removes_what_is_not_stored_is_rejected,
     settings_are_kept,
+    identities_are_kept_under_their_keys,
+    changes_of_identities_happen_together,
+    identities_survive_closing_and_opening,
     a_closed_store_rejects_appends,
     everything_acknowledged_survives_closing_and_opening,
 );
@@ -493,6 +498,101 @@ async fn settings_are_kept<T: Subject>() {
         scene.append(Change::Setting("color", value.clone())).await.unwrap();
         assert_eq!(scene.store.setting("color").await, Ok(Some(value)));
     }
+}
+
+fn entity(id: &str, name: &str) -> EntityRecord {
+    EntityRecord {
+        account: AccountId::DEFAULT,
+        unique_id: id.to_owned(),
+        path: "/".to_owned(),
+        name: name.to_owned(),
+        created_at: NOW,
+        tags: BTreeMap::from([("team".to_owned(), "ants".to_owned())]),
+        policies: BTreeMap::from([("p".to_owned(), "{ }".to_owned())]),
+    }
+}
+
+fn user(id: &str, name: &str) -> Identity {
+    Identity::User(UserRecord(entity(id, name)))
+}
+
+fn role(id: &str, name: &str) -> Identity {
+    Identity::Role(RoleRecord {
+        entity: entity(id, name),
+        description: Some("for tests".to_owned()),
+        max_session_seconds: 3600,
+        trust_policy: "{}".to_owned(),
+        trusted_ids: BTreeMap::new(),
+    })
+}
+
+fn access_key(id: &str, user: &str) -> Identity {
+    Identity::AccessKey(AccessKeyRecord {
+        id: id.to_owned(),
+        account: AccountId::DEFAULT,
+        user: Some(user.to_owned()),
+        is_active: true,
+        created_at: NOW,
+        sealed_secret: vec![1, 2, 3],
+    })
+}
+
+async fn identities(store: &impl Store) -> BTreeMap<IdentityKey, Identity> {
+    let identities = store.identities().await.unwrap();
+    identities.into_iter().map(|identity| (identity.key(), identity)).collect()
+}
+
+fn by_key<const N: usize>(identities: [Identity; N]) -> BTreeMap<IdentityKey, Identity> {
+    identities.map(|identity| (identity.key(), identity)).into()
+}
+
+async fn identities_are_kept_under_their_keys<T: Subject>() {
+    let scene = scene::<T>().await;
+    assert!(identities(&*scene.store).await.is_empty());
+    let account = Identity::Account(AccountRecord { id: AccountId::DEFAULT, created_at: NOW });
+    let all = [account, user("AIDA1", "alice"), role("AROA1", "r"), access_key("AKIA1", "AIDA1")];
+    let puts = all.clone().map(IdentityChange::Put).to_vec();
+    scene.append(Change::Identities(puts)).await.unwrap();
+    assert_eq!(identities(&*scene.store).await, by_key(all));
+}
+
+async fn changes_of_identities_happen_together<T: Subject>() {
+    let scene = scene::<T>().await;
+    let first = vec![
+        IdentityChange::Put(user("AIDA1", "alice")),
+        IdentityChange::Put(access_key("AKIA1", "AIDA1")),
+    ];
+    scene.append(Change::Identities(first)).await.unwrap();
+    // In order: what is put after it was removed is there.
+    let second = vec![
+        IdentityChange::Put(user("AIDA1", "renamed")),
+        IdentityChange::Remove(IdentityKey::AccessKey("AKIA1".to_owned())),
+        IdentityChange::Remove(IdentityKey::AccessKey("AKIA9".to_owned())),
+        IdentityChange::Remove(IdentityKey::Role("AROA1".to_owned())),
+        IdentityChange::Put(role("AROA1", "r")),
+    ];
+    scene.append(Change::Identities(second)).await.unwrap();
+    let expected = by_key([user("AIDA1", "renamed"), role("AROA1", "r")]);
+    assert_eq!(identities(&*scene.store).await, expected);
+    // A deposed owner changes nobody.
+    scene.store.acquire().await.unwrap();
+    let third = vec![IdentityChange::Put(user("AIDA2", "mallory"))];
+    assert_eq!(scene.append(Change::Identities(third)).await, Err(AppendError::Fenced));
+    assert_eq!(identities(&*scene.store).await, expected);
+}
+
+async fn identities_survive_closing_and_opening<T: Subject>() {
+    if !T::SURVIVES {
+        return;
+    }
+    let scene = scene::<T>().await;
+    let all = [user("AIDA1", "alice"), access_key("AKIA1", "AIDA1")];
+    let puts = all.clone().map(IdentityChange::Put).to_vec();
+    scene.append(Change::Identities(puts)).await.unwrap();
+    scene.store.close();
+    drop(scene.store);
+    let store = T::open(scene.directory.path());
+    assert_eq!(identities(&store).await, by_key(all));
 }
 
 async fn a_closed_store_rejects_appends<T: Subject>() {

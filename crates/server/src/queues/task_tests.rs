@@ -143,6 +143,10 @@ impl Store for HeldStore {
         self.memory.setting(name)
     }
 
+    fn identities(&self) -> Reading<Vec<formiga_store::Identity>> {
+        self.memory.identities()
+    }
+
     fn full(&self) -> Option<String> {
         None
     }

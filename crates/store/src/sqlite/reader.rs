@@ -13,7 +13,7 @@ use formiga_engine::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::integer;
-use crate::{Acquired, DecodeError, Epoch, records};
+use crate::{Acquired, DecodeError, Epoch, Identity, identity, records};
 
 pub(super) struct Reader {
     connection: Connection,
@@ -211,6 +211,16 @@ impl Reader {
     pub(super) fn setting(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
         let mut select = self.connection.prepare_cached(SELECT_SETTING)?;
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    pub(super) fn identities(&self) -> Outcome<Vec<Identity>> {
+        let mut select = self.connection.prepare_cached("SELECT identity FROM identity")?;
+        let mut rows = select.query(())?;
+        let mut identities = Vec::new();
+        while let Some(row) = rows.next()? {
+            identities.push(identity::decode_identity(row.get_ref(0)?.as_blob()?)?);
+        }
+        Ok(identities)
     }
 }
 

@@ -19,7 +19,7 @@ use super::reclaim::Reclaimer;
 use crate::commit::{Backend, CommitError};
 use crate::records;
 use crate::space::Space;
-use crate::{Append, Change, Epoch};
+use crate::{Append, Change, Epoch, IdentityChange, identity};
 
 /// The only connection that writes.
 pub(super) struct Writer {
@@ -304,6 +304,23 @@ impl Writer {
         replace.execute(params![name, value])?;
         Ok(())
     }
+
+    fn identities(&self, changes: &[IdentityChange]) -> Outcome<()> {
+        for change in changes {
+            match change {
+                IdentityChange::Put(identity) => {
+                    let sql = "INSERT OR REPLACE INTO identity VALUES (?1, ?2)";
+                    let bytes = identity::encode(identity);
+                    self.statement(sql)?.execute(params![identity.key().text(), bytes])?;
+                }
+                IdentityChange::Remove(key) => {
+                    let sql = "DELETE FROM identity WHERE key = ?1";
+                    self.statement(sql)?.execute([key.text()])?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Backend for Writer {
@@ -333,6 +350,7 @@ impl Backend for Writer {
                 self.catalog(record)
             }
             Change::Setting(name, value) => self.setting(name, value).map_err(Failure::from),
+            Change::Identities(changes) => self.identities(changes).map_err(Failure::from),
         };
         self.reclaimer.note_written();
         applied.map_err(|failure| {
