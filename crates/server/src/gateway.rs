@@ -10,6 +10,7 @@ use formiga_engine::names::Region;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Head, Protocol};
+use formiga_wire::service::Service;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, REFERER,
@@ -165,7 +166,7 @@ impl Gateway {
                 let presigned = parameters.get("X-Amz-Credential");
                 let context = self.context(head, presigned, verified, &body, request_id);
                 drop(body);
-                let call = Call::query(wire_head, &action, parameters, &id)?;
+                let call = Call::query(wire_head, Service::Sqs, &action, parameters, &id)?;
                 self.dispatch(context, call).await
             }
         }
@@ -289,7 +290,7 @@ impl Gateway {
         };
         let status = StatusCode::from_u16(error.kind.http_status());
         let status = status.expect("the error table holds HTTP statuses");
-        let body = protocol.encode_error(&error, &request_id.to_string());
+        let body = protocol.encode_error(Service::Sqs, &error, &request_id.to_string());
         let mut response = response(request_id, status, protocol.content_type(), body);
         if protocol == Protocol::Json {
             let header = HeaderValue::try_from(error.kind.query_error_header());

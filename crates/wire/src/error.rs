@@ -180,6 +180,26 @@ kinds! {
     IncompleteSignature,
     /// The session token has expired.
     ExpiredToken,
+    /// The request is not signed, and the service answers nobody who is unknown.
+    MissingAuthenticationToken,
+    /// A parameter of IAM or STS does not satisfy its constraint.
+    ValidationError,
+    /// There is no such user, role, policy or key.
+    NoSuchEntity,
+    /// There is such a user or role already.
+    EntityAlreadyExists,
+    /// A quota of IAM is used up.
+    LimitExceeded,
+    /// What is to be deleted still has something.
+    DeleteConflict,
+    /// The policy is none.
+    MalformedPolicyDocument,
+    /// A parameter of IAM has a value that makes no sense.
+    InvalidInput,
+    /// Who is to be changed stands in the configuration.
+    UnmodifiableEntity,
+    /// The session's policy does not fit into its token.
+    PackedPolicyTooLarge,
     /// The caller sends too many requests.
     Throttling,
     /// A fault of the server.
@@ -267,6 +287,16 @@ impl ErrorKind {
             SignatureDoesNotMatch => common!("InvalidSignatureException", "SignatureDoesNotMatch", 403),
             IncompleteSignature => common!("IncompleteSignatureException", "IncompleteSignature", 400),
             ExpiredToken => common!("ExpiredTokenException", "ExpiredToken", 403),
+            MissingAuthenticationToken => common!("MissingAuthenticationTokenException", "MissingAuthenticationToken", 403),
+            ValidationError => common!("ValidationException", "ValidationError", 400),
+            NoSuchEntity => common!("NoSuchEntityException", "NoSuchEntity", 404),
+            EntityAlreadyExists => common!("EntityAlreadyExistsException", "EntityAlreadyExists", 409),
+            LimitExceeded => common!("LimitExceededException", "LimitExceeded", 409),
+            DeleteConflict => common!("DeleteConflictException", "DeleteConflict", 409),
+            MalformedPolicyDocument => common!("MalformedPolicyDocumentException", "MalformedPolicyDocument", 400),
+            InvalidInput => common!("InvalidInputException", "InvalidInput", 400),
+            UnmodifiableEntity => common!("UnmodifiableEntityException", "UnmodifiableEntity", 400),
+            PackedPolicyTooLarge => common!("PackedPolicyTooLargeException", "PackedPolicyTooLarge", 400),
             Throttling => common!("ThrottlingException", "Throttling", 400),
             InternalFailure => common!("InternalFailure", "InternalFailure", 500),
             ServiceUnavailable => common!("ServiceUnavailableException", "ServiceUnavailable", 503),
@@ -347,6 +377,16 @@ mod tests {
         SignatureDoesNotMatch coral InvalidSignatureException SignatureDoesNotMatch 403
         IncompleteSignature coral IncompleteSignatureException IncompleteSignature 400
         ExpiredToken coral ExpiredTokenException ExpiredToken 403
+        MissingAuthenticationToken coral MissingAuthenticationTokenException MissingAuthenticationToken 403
+        ValidationError coral ValidationException ValidationError 400
+        NoSuchEntity coral NoSuchEntityException NoSuchEntity 404
+        EntityAlreadyExists coral EntityAlreadyExistsException EntityAlreadyExists 409
+        LimitExceeded coral LimitExceededException LimitExceeded 409
+        DeleteConflict coral DeleteConflictException DeleteConflict 409
+        MalformedPolicyDocument coral MalformedPolicyDocumentException MalformedPolicyDocument 400
+        InvalidInput coral InvalidInputException InvalidInput 400
+        UnmodifiableEntity coral UnmodifiableEntityException UnmodifiableEntity 400
+        PackedPolicyTooLarge coral PackedPolicyTooLargeException PackedPolicyTooLarge 400
         Throttling coral ThrottlingException Throttling 400
         InternalFailure coral InternalFailure InternalFailure 500
         ServiceUnavailable coral ServiceUnavailableException ServiceUnavailable 503";

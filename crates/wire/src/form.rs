@@ -2,7 +2,8 @@
 //!
 //! AWS JSON uses the names of the model. The older Query protocol calls lists and maps by the name
 //! of one element and numbers the elements: `Attributes` becomes `Attribute.1.Name`,
-//! `Attribute.1.Value`, and in XML repeated `<Attribute><Name/><Value/></Attribute>`.
+//! `Attribute.1.Value`, and in XML repeated `<Attribute><Name/><Value/></Attribute>`. IAM and STS keep
+//! the names and number members: `Tags.member.1.Key`, `<Tags><member><Key/></member></Tags>`.
 
 /// The table beside a struct. Members that are not in it keep their name and are plain values.
 pub trait QueryForm {
@@ -30,6 +31,11 @@ pub(crate) enum Shape {
     Entries,
     /// A map, whose keys and values have these names.
     Map(&'static str, &'static str),
+    /// A list as IAM and STS write it: its elements, each called `member`, stand in one element that
+    /// has the list's name.
+    Members,
+    /// A struct that has lists or maps of its own.
+    Struct,
 }
 
 impl Member {
@@ -53,6 +59,21 @@ pub(crate) const fn list(name: &'static str, element: &'static str) -> Member {
 /// A list of structs.
 pub(crate) const fn list_of<T: QueryForm>(name: &'static str, element: &'static str) -> Member {
     Member { name, element, shape: Shape::List, of: T::MEMBERS }
+}
+
+/// A list of plain values in the form of IAM and STS.
+pub(crate) const fn members(name: &'static str) -> Member {
+    Member { name, element: name, shape: Shape::Members, of: &[] }
+}
+
+/// The same with structs as values.
+pub(crate) const fn members_of<T: QueryForm>(name: &'static str) -> Member {
+    Member { of: T::MEMBERS, ..members(name) }
+}
+
+/// A struct that has a table.
+pub(crate) const fn one_of<T: QueryForm>(name: &'static str) -> Member {
+    Member { name, element: name, shape: Shape::Struct, of: T::MEMBERS }
 }
 
 /// The entries of a batch.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ErrorKind, WireError, quoted};
 use crate::form::QueryForm;
 use crate::query::{self, Parameters};
+use crate::service::Service;
 use crate::{json, query_json, xml};
 
 /// The content type of AWS JSON 1.0, in requests and in answers.
@@ -41,10 +42,10 @@ impl Protocol {
     }
 
     /// Encodes an error. Its status is in its kind.
-    pub fn encode_error(self, error: &WireError, request_id: &str) -> Vec<u8> {
+    pub fn encode_error(self, service: Service, error: &WireError, request_id: &str) -> Vec<u8> {
         match self {
             Protocol::Json => json::encode_error(error),
-            Protocol::Query => xml::encode_error(error, request_id),
+            Protocol::Query => xml::encode_error(service, error, request_id),
             Protocol::QueryJson => query_json::encode_error(error, request_id),
         }
     }
@@ -152,6 +153,7 @@ impl<'a> Operation<'a> {
 pub struct Call<'a, B> {
     /// What is asked for.
     pub operation: Operation<'a>,
+    service: Service,
     protocol: Protocol,
     input: Option<Input<B>>,
     request_id: &'a str,
@@ -169,21 +171,24 @@ const ROOT_ACTIONS: [&str; 2] = ["CreateQueue", "ListQueues"];
 impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
     /// A call in AWS JSON.
     pub fn json(operation: Operation<'a>, body: B, request_id: &'a str) -> Call<'a, B> {
-        Call { operation, protocol: Protocol::Json, input: Some(Input::Json(body)), request_id }
+        let (service, protocol) = (Service::Sqs, Protocol::Json);
+        Call { operation, service, protocol, input: Some(Input::Json(body)), request_id }
     }
 
-    /// A call in the Query protocol, which knows SQS only, for the action that `parameters` name.
+    /// A call of `service` in the Query protocol for the action that `parameters` name.
     pub fn query(
         head: &Head<'_>,
+        service: Service,
         action: &'a str,
         parameters: Parameters<'static>,
         request_id: &'a str,
     ) -> Result<Call<'a, B>, WireError> {
-        let operation = Operation { service: "AmazonSQS", action };
+        let operation = Operation { service: service.name(), action };
         let protocol = head.protocol();
         let input = Some(Input::Query(parameters));
-        let call = Call { operation, protocol, input, request_id };
-        match head.is_queue_path() && ROOT_ACTIONS.contains(&action) {
+        let call = Call { operation, service, protocol, input, request_id };
+        let is_sqs = service == Service::Sqs;
+        match is_sqs && head.is_queue_path() && ROOT_ACTIONS.contains(&action) {
             true => Err(call.unknown_operation()),
             false => Ok(call),
         }
@@ -202,7 +207,7 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
         let action = self.operation.action;
         match self.protocol {
             Protocol::Json => json::encode(output),
-            Protocol::Query => xml::encode(action, self.request_id, output),
+            Protocol::Query => xml::encode(self.service, action, self.request_id, output),
             Protocol::QueryJson => query_json::encode(action, self.request_id, output),
         }
     }
@@ -212,7 +217,7 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
         let action = self.operation.action;
         match self.protocol {
             Protocol::Json => Vec::new(),
-            Protocol::Query => xml::encode_nothing(action, self.request_id),
+            Protocol::Query => xml::encode_nothing(self.service, action, self.request_id),
             Protocol::QueryJson => query_json::encode_nothing(action, self.request_id),
         }
     }
@@ -220,9 +225,12 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
     /// The refusal of an action that does not exist.
     pub fn unknown_operation(&self) -> WireError {
         let action = quoted(self.operation.action);
-        unknown(match self.protocol {
-            Protocol::Json => format!("The operation {action} does not exist."),
-            _ => format!("The action {action} is not valid for this endpoint."),
+        unknown(match (self.protocol, self.service) {
+            (Protocol::Json, _) => format!("The operation {action} does not exist."),
+            (_, service @ (Service::Sts | Service::Iam)) => {
+                format!("Could not find operation {action} for version {}", service.version())
+            }
+            (_, Service::Sqs) => format!("The action {action} is not valid for this endpoint."),
         })
     }
 }
@@ -261,7 +269,7 @@ mod tests {
         action: &'a str,
         parameters: Parameters<'static>,
     ) -> Result<Call<'a, &'static [u8]>, WireError> {
-        Call::query(head, action, parameters, "id")
+        Call::query(head, Service::Sqs, action, parameters, "id")
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn to_query_form(value: Value, members: &'static [Member]) -> Value {
         Some(Member { shape: Shape::Map(key, value_name), of, .. }) => {
             (name, to_entries(value, key, value_name, of))
         }
+        Some(Member { shape: Shape::Members, of, .. }) => (name, to_elements(value, of)),
+        Some(Member { shape: Shape::Struct, of, .. }) => (name, to_query_form(value, of)),
         Some(Member { of, .. }) => (lower_case(&name), to_elements(value, of)),
     });
     Value::Object(reformed.collect())

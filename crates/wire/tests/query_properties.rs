@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use formiga_wire::error::{ErrorKind, WireError};
 use formiga_wire::form::QueryForm;
 use formiga_wire::query::{self, Parameters};
+use formiga_wire::service::Service;
 use formiga_wire::sqs::*;
 use formiga_wire::{json, query_json, xml};
 use proptest::collection::{btree_map, vec};
@@ -425,7 +426,7 @@ proptest! {
         let messages: Vec<_> =
             bodies.iter().map(|body| Message { body: body.as_str(), ..Message::default() }).collect();
         let output = ReceiveMessageOutput { messages };
-        let texts = parse(&xml::encode("ReceiveMessage", "id", &output));
+        let texts = parse(&xml::encode(Service::Sqs, "ReceiveMessage", "id", &output));
         prop_assert_eq!(found(&texts, "/ReceiveMessageResult/Message/Body"), bodies.clone());
         let json: Value =
             serde_json::from_slice(&query_json::encode("ReceiveMessage", "id", &output)).unwrap();
@@ -446,7 +447,7 @@ proptest! {
         let message =
             Message { message_attributes: attributes.collect(), body: "", ..Message::default() };
         let output = ReceiveMessageOutput { messages: vec![message] };
-        let texts = parse(&xml::encode("ReceiveMessage", "id", &output));
+        let texts = parse(&xml::encode(Service::Sqs, "ReceiveMessage", "id", &output));
         let column = |end: &str| found(&texts, &format!("/Message/MessageAttribute/{end}"));
         prop_assert_eq!(column("Name"), values.keys().cloned().collect::<Vec<_>>());
         let (strings, binaries): (Vec<_>, Vec<_>) = values.into_values().unzip();
@@ -459,7 +460,7 @@ proptest! {
     #[test]
     fn any_error_is_well_formed(message in any::<String>()) {
         let error = WireError::new(ErrorKind::InvalidParameterValue, message.clone());
-        let texts = parse(&xml::encode_error(&error, "id"));
+        let texts = parse(&xml::encode_error(Service::Sqs, &error, "id"));
         let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
         let expected: String = message.chars().map(|c| if legal(c) { c } else { '\u{fffd}' }).collect();
         prop_assert_eq!(found(&texts, "ErrorResponse/Error/Message"), vec![expected]);

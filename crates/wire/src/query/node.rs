@@ -117,7 +117,7 @@ impl<'de> Node<'de> {
     fn entry(&self) -> Result<(&'de str, Node<'de>), Refusal> {
         let (key_name, value_name) = match self.shape {
             Shape::Map(key, value) => (key, value),
-            Shape::List | Shape::Entries => ("Name", "Value"),
+            Shape::List | Shape::Entries | Shape::Members | Shape::Struct => ("Name", "Value"),
         };
         let either = |name, generic| self.child(name).or_else(|| self.child(generic));
         let key = either(key_name, "key").unwrap_or_else(|| self.absent(key_name));

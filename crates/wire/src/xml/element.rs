@@ -18,6 +18,8 @@ pub(super) struct Element<'a> {
     members: &'static [Member],
     /// What key and value are called, if the value is a map.
     entry: (&'static str, &'static str),
+    /// Whether a list stands in an element of its own.
+    wraps: bool,
 }
 
 impl<'a> Element<'a> {
@@ -26,7 +28,7 @@ impl<'a> Element<'a> {
         name: &'a str,
         members: &'static [Member],
     ) -> Element<'a> {
-        Element { xml, name, members, entry: ("Name", "Value") }
+        Element { xml, name, members, entry: ("Name", "Value"), wraps: false }
     }
 
     fn inner<'b>(&'b mut self, name: &'b str) -> Element<'b> {
@@ -43,6 +45,16 @@ impl<'a> Element<'a> {
         self.xml.push_str("</");
         self.xml.push_str(self.name);
         self.xml.push('>');
+    }
+
+    /// Closes what was opened; without content behind `start` it becomes one tag.
+    fn close_from(&mut self, start: usize) {
+        if self.xml.len() == start {
+            self.xml.truncate(start - 1);
+            self.xml.push_str("/>");
+        } else {
+            self.close();
+        }
     }
 
     fn text(mut self, text: &str) -> fmt::Result {
@@ -97,7 +109,7 @@ macro_rules! as_text {
 impl<'a> Serializer for Element<'a> {
     type Ok = ();
     type Error = fmt::Error;
-    type SerializeSeq = Element<'a>;
+    type SerializeSeq = List<'a>;
     type SerializeMap = Element<'a>;
     type SerializeStruct = Struct<'a>;
     type SerializeTuple = Impossible<(), fmt::Error>;
@@ -136,8 +148,12 @@ impl<'a> Serializer for Element<'a> {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Element<'a>, fmt::Error> {
-        Ok(self)
+    fn serialize_seq(mut self, _: Option<usize>) -> Result<List<'a>, fmt::Error> {
+        if self.wraps {
+            self.open();
+        }
+        let start = self.xml.len();
+        Ok(List { element: self, start })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Element<'a>, fmt::Error> {
@@ -215,15 +231,27 @@ impl<'a> Serializer for Element<'a> {
     }
 }
 
-impl SerializeSeq for Element<'_> {
+/// A list whose elements are being written.
+pub(super) struct List<'a> {
+    element: Element<'a>,
+    /// Where its content starts.
+    start: usize,
+}
+
+impl SerializeSeq for List<'_> {
     type Ok = ();
     type Error = fmt::Error;
 
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> fmt::Result {
-        value.serialize(self.inner(self.name))
+        let name = if self.element.wraps { "member" } else { self.element.name };
+        value.serialize(self.element.inner(name))
     }
 
-    fn end(self) -> fmt::Result {
+    /// An empty list of IAM is one tag: `<Users/>`.
+    fn end(mut self) -> fmt::Result {
+        if self.element.wraps {
+            self.element.close_from(self.start);
+        }
         Ok(())
     }
 }
@@ -268,6 +296,7 @@ impl SerializeStruct for Struct<'_> {
         if let Some(member) = form::find(self.element.members, name) {
             element.name = member.element;
             element.members = member.of;
+            element.wraps = member.shape == Shape::Members;
             if let Shape::Map(key, value) = member.shape {
                 element.entry = (key, value);
             }
@@ -277,12 +306,7 @@ impl SerializeStruct for Struct<'_> {
 
     /// A struct without content is one tag, as SQS writes it: `<ReceiveMessageResult/>`.
     fn end(mut self) -> fmt::Result {
-        if self.element.xml.len() == self.start {
-            self.element.xml.truncate(self.start - 1);
-            self.element.xml.push_str("/>");
-        } else {
-            self.element.close();
-        }
+        self.element.close_from(self.start);
         Ok(())
     }
 }

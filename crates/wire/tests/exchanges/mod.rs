@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use formiga_wire::error::{ErrorKind, WireError};
 use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{Call, Head, JSON_CONTENT_TYPE, Protocol};
+use formiga_wire::service::Service;
 use formiga_wire::{json, xml};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,7 +77,11 @@ impl Exchanges {
     /// `output` is encoded as recorded, in both protocols.
     pub(crate) fn response<T: Serialize + QueryForm + Debug>(&mut self, case: &str, output: &T) {
         self.json_response(case, output);
-        self.compare(case, "query.response", &xml::encode(action(case), REQUEST_ID, output));
+        self.compare(
+            case,
+            "query.response",
+            &xml::encode(Service::Sqs, action(case), REQUEST_ID, output),
+        );
     }
 
     /// The same for a service that the Query protocol does not reach.
@@ -87,7 +92,11 @@ impl Exchanges {
 
     /// An action without output is answered as recorded. In JSON that is no body.
     pub(crate) fn no_output(&mut self, case: &str) {
-        self.compare(case, "query.response", &xml::encode_nothing(action(case), REQUEST_ID));
+        self.compare(
+            case,
+            "query.response",
+            &xml::encode_nothing(Service::Sqs, action(case), REQUEST_ID),
+        );
     }
 
     /// The error is answered as recorded, in both protocols.
@@ -111,7 +120,7 @@ impl Exchanges {
             "x-amzn-RequestId: {REQUEST_ID}\r\nContent-Type: {}\r\n\r\n",
             Protocol::Query.content_type()
         );
-        let body = Protocol::Query.encode_error(error, REQUEST_ID);
+        let body = Protocol::Query.encode_error(Service::Sqs, error, REQUEST_ID);
         let answer = [status_line(error).into_bytes(), headers.into(), body];
         self.compare(case, "query.response", &answer.concat());
     }
@@ -176,7 +185,7 @@ impl Exchanges {
             _ => {
                 let parameters = head.parameters(request.body)?.into_owned();
                 action_of_form = parameters.action()?.to_owned();
-                Call::query(&head, &action_of_form, parameters, REQUEST_ID)?
+                Call::query(&head, Service::Sqs, &action_of_form, parameters, REQUEST_ID)?
             }
         };
         if action(case) != call.operation.action {
