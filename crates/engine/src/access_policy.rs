@@ -161,14 +161,21 @@ impl Document {
         };
         let given =
             |json| serde_json::from_str(json).expect("a policy was checked when it was set");
-        let Value::Object(mut members) = policy.map_or_else(begun, given) else {
-            unreachable!("a policy was checked when it was set");
-        };
+        let document = Document::of(policy.map_or_else(begun, given));
+        document.expect("a policy was checked when it was set")
+    }
+
+    fn try_read(policy: &str) -> Option<Document> {
+        Document::of(serde_json::from_str(policy).ok()?)
+    }
+
+    fn of(policy: Value) -> Option<Document> {
+        let Value::Object(mut members) = policy else { return None };
         let statements = match members.remove("Statement") {
             Some(Value::Array(statements)) => statements,
             statement => statement.into_iter().collect(),
         };
-        Document { members, statements }
+        Some(Document { members, statements })
     }
 
     fn write(self) -> String {
@@ -212,6 +219,31 @@ fn write(value: &Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A policy with other texts in the places where it names principals of AWS, as `rename` tells; `None`
+/// if none of them changes. What the policy says elsewhere stays.
+pub fn rename_principals(policy: &str, rename: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let mut document = Document::try_read(policy)?;
+    let mut is_changed = false;
+    let statements = document.statements.iter_mut().filter_map(Value::as_object_mut);
+    for statement in statements {
+        for element in ["Principal", "NotPrincipal"] {
+            let named = statement.get_mut(element).and_then(|kinds| kinds.get_mut("AWS"));
+            let texts = match named {
+                Some(Value::Array(texts)) => texts.as_mut_slice(),
+                Some(text) => std::slice::from_mut(text),
+                None => &mut [],
+            };
+            for text in texts {
+                if let Some(renamed) = text.as_str().and_then(&rename) {
+                    *text = Value::from(renamed);
+                    is_changed = true;
+                }
+            }
+        }
+    }
+    is_changed.then(|| document.write())
 }
 
 /// Whether two policies are the same document, however they are written.
@@ -402,5 +434,21 @@ mod tests {
     fn policies_are_compared_by_value() {
         assert!(same(r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#));
         assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#));
+    }
+
+    #[test]
+    fn principals_are_renamed_and_nothing_else() {
+        let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["a","b"],"Service":"a"},"Action":"a","Resource":"a","Condition":{"StringEquals":{"k":"a"}}}}"#;
+        let rename = |name: &str| (name == "a").then(|| "c".to_owned());
+        let expected = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["c","b"],"Service":"a"},"Action":"a","Resource":"a","Condition":{"StringEquals":{"k":"a"}}}]}"#;
+        assert_eq!(rename_principals(policy, rename).as_deref(), Some(expected));
+        let one = r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"a"}}]}"#;
+        assert_eq!(rename_principals(one, rename), Some(one.replace(r#""a""#, r#""c""#)));
+        assert_eq!(rename_principals(policy, |_| None), None);
+        for other in
+            ["", "[]", r#"{"Statement":["a",{"Principal":"a"},{"Principal":{"AWS":[1]}}]}"#]
+        {
+            assert_eq!(rename_principals(other, rename), None, "{other}");
+        }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! [`queue::Queue`] is one queue; [`catalog::Catalog`] knows which queues exist.
 
-mod access_policy;
+pub mod access_policy;
 pub mod attributes;
 pub mod catalog;
 pub mod limits;

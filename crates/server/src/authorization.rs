@@ -14,7 +14,7 @@ use formiga_wire::error::ErrorKind;
 
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::keys::Principal;
+use crate::identities::{Identities, Principal};
 use crate::queues::QueueHandle;
 
 pub(crate) use formiga_auth::evaluate::Context as Conditions;
@@ -60,6 +60,10 @@ actions! {
 /// A caller who was verified, or is known to be unknown, and how they call.
 pub(crate) struct Access {
     pub(crate) principal: Arc<Principal>,
+    /// The access key that the request is signed with.
+    pub(crate) access_key_id: Option<String>,
+    /// Who there is besides the caller.
+    pub(crate) identities: Arc<Identities>,
     pub(crate) queue_policies: Arc<QueuePolicies>,
     pub(crate) now: Timestamp,
     /// The client's address, if it is known.
@@ -108,12 +112,20 @@ impl QueuePolicies {
 }
 
 impl Access {
-    fn conditions(&self, region: &str) -> Conditions {
+    pub(crate) fn conditions(&self, region: &str) -> Conditions {
         let mut conditions = Conditions::new();
         conditions.set_time(self.now);
         conditions.set("aws:SecureTransport", if self.is_secure { "true" } else { "false" });
         conditions.set("aws:RequestedRegion", region);
         conditions.set("aws:ViaAWSService", "false");
+        for (tag, value) in &*self.principal.tags {
+            conditions.add(&format!("aws:PrincipalTag/{tag}"), value);
+        }
+        if let Some(session) = &self.principal.session {
+            let issued_at = Timestamp::from_millis(0).plus_secs(session.issued_at);
+            conditions.set("aws:TokenIssueTime", &issued_at.to_string());
+            conditions.set("aws:MultiFactorAuthPresent", "false");
+        }
         if let Some(ip) = self.source_ip {
             conditions.set("aws:SourceIp", &ip.to_string());
         }
@@ -125,7 +137,13 @@ impl Access {
         conditions
     }
 
-    fn decide(
+    /// The caller's policies together with that of a resource.
+    pub(crate) fn policies<'a>(&'a self, resource: Option<&'a Policy>) -> Policies<'a> {
+        let session = self.principal.session.as_ref().and_then(|it| it.policy.as_ref());
+        Policies { identity: &self.principal.policies, session, resource }
+    }
+
+    pub(crate) fn decide(
         &self,
         action: &str,
         resource: &str,
@@ -140,8 +158,7 @@ impl Access {
             resource_account: resource_account.as_str(),
             context: conditions,
         };
-        let identity = &self.principal.policies;
-        let policies = Policies { identity, session: None, resource: policy };
+        let policies = self.policies(policy);
         match evaluate::evaluate(&request, &policies).refusal(&request, &self.url) {
             None => Ok(()),
             Some(refusal) => Err(ApiError::new(ErrorKind::AccessDenied, refusal)),

@@ -38,10 +38,18 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_AUTH", default_value = "off")]
     pub auth: AuthMode,
 
-    /// A TOML file with the users, their access keys and their policies; only its owner may read
-    /// it.
+    /// A TOML file with users, their access keys, roles, and the policies of both; only its owner may
+    /// read it.
     #[arg(long, env = "FORMIGA_CREDENTIALS_FILE", value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
+
+    /// Let policies name users and roles of this server's accounts who do not exist (yet).
+    #[arg(
+        long,
+        env = "FORMIGA_ACCEPT_UNKNOWN_PRINCIPALS",
+        value_parser = FalseyValueParser::new()
+    )]
+    pub accept_unknown_principals: bool,
 
     /// The file with the administrator's access key, made when it is not there; by default
     /// `admin-key` in the data directory.
@@ -247,6 +255,7 @@ impl Config {
         let of_required = [
             ("--credentials-file", self.credentials_file.is_some()),
             ("--admin-key-file", self.admin_key_file.is_some()),
+            ("--accept-unknown-principals", self.accept_unknown_principals),
         ];
         if let Some((flag, _)) = of_required.iter().find(|(_, given)| is_open && *given) {
             return Err(ConfigError(format!(

@@ -153,3 +153,21 @@ pub(crate) fn unanswered(cause: &Unanswered, request_id: uuid::Uuid) -> ApiError
         }
     }
 }
+
+/// A service that answers nobody who is unknown was called without a signature.
+pub(crate) fn unsigned() -> ApiError {
+    let refusal = SignatureError::MissingAuthenticationToken;
+    ApiError::new(ErrorKind::MissingAuthenticationToken, refusal.to_string())
+}
+
+/// Users, roles and sessions mean nothing where nobody is checked.
+pub(crate) fn nobody_is_checked() -> ApiError {
+    let message = "This server does not check who calls (--auth off), so it has no users, roles or sessions; start it \
+                   with --auth required.";
+    ApiError::new(ErrorKind::AccessDenied, message)
+}
+
+/// What belongs to a session does not do this.
+pub(crate) fn invalid_token() -> ApiError {
+    signature(&SignatureError::InvalidClientTokenId)
+}

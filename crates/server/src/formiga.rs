@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use formiga_store::{Append, Change};
 use formiga_wire::error::ErrorKind;
-use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput};
+use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput, ListAccountsInput};
 
+use crate::accounts;
 use crate::context::Context;
 use crate::error::{self, ApiError};
-use crate::gateway::{Answer, Call, Gateway, run};
+use crate::gateway::{Answer, Call, Gateway, run, run_silent};
 
 /// How far ahead the server's clock was moved, in milliseconds; kept with the data.
 pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
@@ -31,6 +32,18 @@ pub(crate) async fn act(
             })
             .await,
         ),
+        "CreateAccount" => {
+            Some(run(call, async |input| accounts::create_account(ctx, input).await).await)
+        }
+        "DeleteAccount" => {
+            Some(run_silent(call, async |input| accounts::delete_account(ctx, input).await).await)
+        }
+        "ResetAccountKey" => {
+            Some(run(call, async |input| accounts::reset_account_key(ctx, input).await).await)
+        }
+        "ListAccounts" => {
+            Some(run(call, async |_: ListAccountsInput| accounts::list_accounts(ctx)).await)
+        }
         _ => None,
     }
 }

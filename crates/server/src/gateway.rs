@@ -32,7 +32,7 @@ use crate::peers::Peers;
 use crate::queues::Directory;
 use crate::random::Random;
 use crate::signature::{Arrived, Verifier};
-use crate::{formiga, sqs};
+use crate::{formiga, iam, sqs, sts};
 
 /// What answers requests.
 pub(crate) struct Gateway {
@@ -129,7 +129,8 @@ impl Gateway {
             tracing::warn!(%request_id, "a browser's GET that does not tell its page was refused");
             return refusal(request_id);
         }
-        let answer = self.act(&head, peer, &wire_head, body, request_id).await;
+        let mut service = service_of(&head, &wire_head);
+        let answer = self.act(&head, peer, &wire_head, &mut service, body, request_id).await;
         if let Err(error) = &answer {
             let code = error.kind.query_code();
             // What cannot be read of a signature may be one, or a secret.
@@ -137,7 +138,7 @@ impl Gateway {
             let message = is_tellable.then_some(error.message.as_str());
             tracing::debug!(%request_id, code, message, "refused");
         }
-        self.encoded(request_id, wire_head.protocol(), answer).await
+        self.encoded(request_id, service, wire_head.protocol(), answer).await
     }
 
     async fn act(
@@ -145,13 +146,15 @@ impl Gateway {
         head: &Parts,
         peer: IpAddr,
         wire_head: &Head<'_>,
+        service: &mut Service,
         body: Incoming,
         request_id: Uuid,
     ) -> Answer {
         let id = request_id.to_string();
-        let arrival = self.arrive(head, peer)?;
         match wire_head.protocol() {
             Protocol::Json => {
+                *service = Service::Sqs;
+                let arrival = self.arrive(head, peer, &Service::SCOPES[..1])?;
                 let operation = wire_head.target_operation()?;
                 let body = self.read(head, body).await?;
                 let verified = self.verify(arrival, &body)?;
@@ -159,25 +162,38 @@ impl Gateway {
                 self.dispatch(context, Call::json(operation, body, &id)).await
             }
             Protocol::Query | Protocol::QueryJson => {
+                let arrival = self.arrive(head, peer, &Service::SCOPES)?;
+                // What a request was signed for is all that it can ask for.
+                let signed_for = arrival.signed.as_ref().and_then(Arrived::service);
+                *service = signed_for.unwrap_or(*service);
                 let body = self.read(head, body).await?;
                 let verified = self.verify(arrival, &body)?;
                 let parameters = wire_head.parameters(&body)?.into_owned();
+                if signed_for.is_none() && service_named(head, wire_head).is_none() {
+                    let version = parameters.get("Version").and_then(Service::of_version);
+                    *service = version.unwrap_or_default();
+                }
                 let action = parameters.action()?.to_owned();
                 let presigned = parameters.get("X-Amz-Credential");
                 let context = self.context(head, presigned, verified, &body, request_id);
                 drop(body);
-                let call = Call::query(wire_head, Service::Sqs, &action, parameters, &id)?;
+                let call = Call::query(wire_head, *service, &action, parameters, &id)?;
                 self.dispatch(context, call).await
             }
         }
     }
 
     /// Refuses what can be refused before a body is read.
-    fn arrive<'a>(&'a self, head: &'a Parts, peer: IpAddr) -> Result<Arrival<'a>, ApiError> {
+    fn arrive<'a>(
+        &'a self,
+        head: &'a Parts,
+        peer: IpAddr,
+        services: &[&str],
+    ) -> Result<Arrival<'a>, ApiError> {
         let signed = self.verifier.as_ref().map(|verifier| {
             let now = Timestamp::from_millis(self.clock.now().as_millis());
             let other_hosts = self.peers.hosts(peer, &head.headers);
-            verifier.arrived(head, other_hosts, now)
+            verifier.arrived(head, other_hosts, services, now)
         });
         Ok(Arrival { head, peer, endpoint: self.endpoint(head, peer), signed: signed.transpose()? })
     }
@@ -196,7 +212,7 @@ impl Gateway {
     /// the account that the key belongs to, in the region that it is signed for.
     fn verify(&self, arrival: Arrival<'_>, body: &[u8]) -> Result<Verified, ApiError> {
         let Arrival { head, peer, endpoint, signed } = arrival;
-        let Some(signed) = signed else {
+        let (Some(signed), Some(verifier)) = (signed, &self.verifier) else {
             return Ok(Verified { endpoint, caller: None, access: None });
         };
         let principal = signed.verify(body)?;
@@ -208,6 +224,8 @@ impl Gateway {
         let owned = |name: HeaderName| text(head, name).map(str::to_owned);
         let access = Access {
             principal,
+            access_key_id: signed.access_key_id().map(str::to_owned),
+            identities: verifier.identities().clone(),
             queue_policies: self.queue_policies.clone(),
             now: signed.now,
             source_ip: self.peers.client(peer, &head.headers),
@@ -260,6 +278,12 @@ impl Gateway {
 
     async fn dispatch(&self, mut context: Context, mut call: Call<'_>) -> Answer {
         let answer = match call.operation.service {
+            _ if call.service() == Service::Sts => {
+                sts::act(&context, call.operation.action, &mut call).await
+            }
+            _ if call.service() == Service::Iam => {
+                iam::act(&context, call.operation.action, &mut call).await
+            }
             "AmazonSQS" => sqs::act(&mut context, call.operation.action, &mut call).await,
             "Formiga" => formiga::act(self, &context, call.operation.action, &mut call).await,
             _ => None,
@@ -276,6 +300,7 @@ impl Gateway {
     async fn encoded(
         &self,
         request_id: Uuid,
+        service: Service,
         protocol: Protocol,
         answer: Answer,
     ) -> Response<AnswerBody> {
@@ -290,7 +315,7 @@ impl Gateway {
         };
         let status = StatusCode::from_u16(error.kind.http_status());
         let status = status.expect("the error table holds HTTP statuses");
-        let body = protocol.encode_error(Service::Sqs, &error, &request_id.to_string());
+        let body = protocol.encode_error(service, &error, &request_id.to_string());
         let mut response = response(request_id, status, protocol.content_type(), body);
         if protocol == Protocol::Json {
             let header = HeaderValue::try_from(error.kind.query_error_header());
@@ -327,6 +352,20 @@ fn name_host(head: &mut Parts) {
     {
         head.headers.insert(HOST, host);
     }
+}
+
+/// The service that a request names in its head: by what it says it is signed for.
+fn service_named(head: &Parts, wire_head: &Head<'_>) -> Option<Service> {
+    let presigned = || wire_head.query_value("X-Amz-Credential").map(|it| it.replace("%2F", "/"));
+    let credential = Caller::credential(text(head, AUTHORIZATION)).map(str::to_owned);
+    let credential = credential.or_else(presigned)?;
+    Service::of_scope(credential.split('/').nth(3)?)
+}
+
+/// The same, or what its URL has the version of.
+fn service_of(head: &Parts, wire_head: &Head<'_>) -> Service {
+    let of_version = || wire_head.query_value("Version").and_then(Service::of_version);
+    service_named(head, wire_head).or_else(of_version).unwrap_or_default()
 }
 
 fn wire_head(head: &Parts) -> Head<'_> {

@@ -1,114 +1,118 @@
-//! [`Keys`]: who has which access key, read when the server starts.
+//! [`Declared`]: who stands in the operator's files, read when the server starts.
 //!
-//! Users stand in a file of the operator's. The administrator, who is the root of account
+//! Users and roles stand in a file of the operator's. The administrator, who is the root of account
 //! `000000000000`, has a file of their own, which the first start makes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 
-use formiga_auth::caller::{Caller, User};
 use formiga_auth::credentials::{AccessKeyId, IdKind, SecretKey, id};
-use formiga_auth::evaluate::NamedPolicy;
 use formiga_auth::policy::{Policy, PolicyKind};
 use formiga_engine::names::AccountId;
+use formiga_engine::time::Timestamp;
+use formiga_store::{AccessKeyRecord, EntityRecord, RoleRecord};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::private_file::{Unread, read_private, write_private};
 use crate::random::Random;
 
-/// Every access key that is good.
-pub(crate) struct Keys(HashMap<String, Key>);
-
-/// An access key's secret, and who signs with it.
-pub(crate) struct Key {
-    pub(crate) secret: SecretKey,
-    pub(crate) principal: Arc<Principal>,
-}
-
-/// Who calls, and what their own policies say.
-#[derive(Debug)]
-pub(crate) struct Principal {
-    pub(crate) caller: Caller,
-    /// The account of the caller's queues; the default one if nobody knows who calls.
-    pub(crate) account: AccountId,
-    pub(crate) policies: Vec<NamedPolicy>,
+/// Who is declared. IAM shows them and changes none of them.
+#[derive(Default)]
+pub(crate) struct Declared {
+    pub(crate) users: Vec<EntityRecord>,
+    pub(crate) roles: Vec<RoleRecord>,
+    pub(crate) keys: Vec<(AccessKeyRecord, SecretKey)>,
 }
 
 /// Why there are no keys to check callers by, in one sentence without any secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct KeysError(String);
+pub struct KeysError(pub(crate) String);
 
 /// "A user can have a maximum of two access keys."
-const KEYS_OF_USER_MAX: usize = 2;
+pub(crate) const KEYS_OF_USER_MAX: usize = 2;
 
-impl Principal {
-    /// Who signs nothing.
-    pub(crate) fn anonymous() -> Principal {
-        Principal { caller: Caller::Anonymous, account: AccountId::DEFAULT, policies: Vec::new() }
-    }
-
-    fn root(account: AccountId) -> Principal {
-        let caller = Caller::Root { account: account.to_string() };
-        Principal { caller, account, policies: Vec::new() }
-    }
-}
-
-impl Keys {
-    /// Reads the administrator's key from `admin`, which is made if it is not there, and those of
-    /// users from `users`.
+impl Declared {
+    /// Reads the administrator's key from `admin`, which is made if it is not there, and users and
+    /// roles from `users`.
     pub(crate) fn load(
         admin: &Path,
         users: Option<&Path>,
         random: &Random,
-    ) -> Result<Keys, KeysError> {
-        let mut keys = Keys(HashMap::new());
+        now: Timestamp,
+    ) -> Result<Declared, KeysError> {
+        let mut reading = Reading { declared: Declared::default(), key_ids: HashSet::new(), now };
         let pair = match read_private(admin) {
             Ok(text) => parse_admin(admin, &text)?,
             Err(Unread::Missing) => make_admin(admin, random)?,
             Err(Unread::Because(why)) => return Err(KeysError(why)),
         };
-        keys.insert(admin, pair, &Arc::new(Principal::root(AccountId::DEFAULT)))?;
-        let Some(users) = users else { return Ok(keys) };
-        let text = read_private(users).map_err(|unread| match unread {
-            Unread::Missing => KeysError(format!("there is no {}", users.display())),
-            Unread::Because(why) => KeysError(why),
-        })?;
+        reading.key(admin, pair, AccountId::DEFAULT, None, "the administrator")?;
+        if let Some(users) = users {
+            let text = read_private(users).map_err(|unread| match unread {
+                Unread::Missing => KeysError(format!("there is no {}", users.display())),
+                Unread::Because(why) => KeysError(why),
+            })?;
+            reading.file(users, parse_users(users, &text)?)?;
+        }
+        Ok(reading.declared)
+    }
+}
+
+/// What was read so far.
+struct Reading {
+    declared: Declared,
+    key_ids: HashSet<String>,
+    now: Timestamp,
+}
+
+impl Reading {
+    fn file(&mut self, file: &Path, entries: UsersFile) -> Result<(), KeysError> {
         let mut known = HashSet::new();
-        for user in parse_users(users, &text)? {
-            let principal = Arc::new(user.principal(users)?);
+        for user in entries.user {
+            let (account, entity) = user.entity(file, self.now)?;
+            let who = entity.as_ref().map_or_else(
+                || format!("arn:aws:iam::{account}:root"),
+                |user| format!("arn:aws:iam::{account}:user{}{}", user.path, user.name),
+            );
             // Names are unique in an account, whatever their paths and their case.
-            let name = user.name.as_deref().map(str::to_ascii_lowercase);
-            if !known.insert((principal.account, name)) {
-                let who = principal.caller.arn().unwrap_or_default();
-                return Err(in_file(users, format!("{who} is there twice")));
+            let name = entity.as_ref().map(|user| user.name.to_ascii_lowercase());
+            if !known.insert((account, name)) {
+                return Err(in_file(file, format!("{who} is there twice")));
             }
             if !(1..=KEYS_OF_USER_MAX).contains(&user.keys.len()) {
-                let who = principal.caller.arn().unwrap_or_default();
-                return Err(in_file(users, format!("{who} has to have one or two keys")));
+                return Err(in_file(file, format!("{who} has to have one or two keys")));
             }
+            let id = entity.as_ref().map(|user| user.unique_id.clone());
             for pair in user.keys {
-                keys.insert(users, pair, &principal)?;
+                self.key(file, pair, account, id.clone(), &who)?;
             }
+            self.declared.users.extend(entity);
         }
-        Ok(keys)
+        let mut known = HashSet::new();
+        for role in entries.role {
+            let role = role.record(file, self.now)?;
+            let EntityRecord { account, path, name, .. } = &role.entity;
+            if !known.insert((*account, name.to_ascii_lowercase())) {
+                let what = format!("arn:aws:iam::{account}:role{path}{name} is there twice");
+                return Err(in_file(file, what));
+            }
+            self.declared.roles.push(role);
+        }
+        Ok(())
     }
 
-    pub(crate) fn get(&self, access_key_id: &str) -> Option<&Key> {
-        self.0.get(access_key_id)
-    }
-
-    fn insert(
+    fn key(
         &mut self,
         file: &Path,
         pair: KeyPair,
-        principal: &Arc<Principal>,
+        account: AccountId,
+        user: Option<String>,
+        who: &str,
     ) -> Result<(), KeysError> {
         let KeyPair { access_key_id: id, secret_access_key: secret } = pair;
         if AccessKeyId::parse(&id).is_err() {
-            let who = principal.caller.arn().unwrap_or_default();
             let what =
                 format!("an access key id of {who} has not 16 to 128 letters, digits and `_`");
             return Err(in_file(file, what));
@@ -116,11 +120,19 @@ impl Keys {
         if secret.is_empty() {
             return Err(in_file(file, format!("the access key {id} has no secret")));
         }
-        let key = Key { secret: SecretKey::new(secret), principal: principal.clone() };
-        match self.0.insert(id.clone(), key) {
-            None => Ok(()),
-            Some(_) => Err(in_file(file, format!("the access key {id} is there twice"))),
+        if !self.key_ids.insert(id.clone()) {
+            return Err(in_file(file, format!("the access key {id} is there twice")));
         }
+        let record = AccessKeyRecord {
+            id,
+            account,
+            user,
+            is_active: true,
+            created_at: self.now,
+            sealed_secret: Vec::new(),
+        };
+        self.declared.keys.push((record, SecretKey::new(secret)));
+        Ok(())
     }
 }
 
@@ -129,12 +141,14 @@ fn in_file(path: &Path, what: impl std::fmt::Display) -> KeysError {
     KeysError(format!("{}: {what}", path.display()))
 }
 
-/// The file of the users.
+/// The file of users and roles.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UsersFile {
     #[serde(default)]
     user: Vec<UserEntry>,
+    #[serde(default)]
+    role: Vec<RoleEntry>,
 }
 
 /// A user of an account, or without a name, the account's root.
@@ -145,7 +159,23 @@ struct UserEntry {
     name: Option<String>,
     path: Option<String>,
     policy: Option<String>,
+    #[serde(default)]
+    policies: BTreeMap<String, String>,
     keys: Vec<KeyPair>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleEntry {
+    account: String,
+    name: String,
+    path: Option<String>,
+    trust_policy: String,
+    policy: Option<String>,
+    #[serde(default)]
+    policies: BTreeMap<String, String>,
+    description: Option<String>,
+    max_session_seconds: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -156,68 +186,131 @@ struct KeyPair {
 }
 
 /// What the parser says about a fault may quote a secret, so only the place is told.
-fn parse_users(path: &Path, text: &str) -> Result<Vec<UserEntry>, KeysError> {
-    let file: UsersFile = toml::from_str(text).map_err(|error| {
+fn parse_users(path: &Path, text: &str) -> Result<UsersFile, KeysError> {
+    toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
         let what = format!(
-            "line {line} is not as it has to be: each [[user]] has an account and keys, and may have a name, a path and \
-             a policy"
+            "line {line} is not as it has to be: each [[user]] has an account and keys, and may have a name, a path, a \
+             policy and policies; each [[role]] has an account, a name and a trust_policy, and may have a path, a \
+             policy, policies, a description and max_session_seconds"
         );
         in_file(path, what)
-    })?;
-    Ok(file.user)
+    })
+}
+
+fn parse_account(file: &Path, account: &str) -> Result<AccountId, KeysError> {
+    let wrong = |_| in_file(file, format!("{account:?} is not an account of 12 digits"));
+    AccountId::parse(account).map_err(wrong)
 }
 
 impl UserEntry {
-    fn principal(&self, file: &Path) -> Result<Principal, KeysError> {
-        let account = AccountId::parse(&self.account).map_err(|_| {
-            in_file(file, format!("{:?} is not an account of 12 digits", self.account))
-        })?;
+    fn entity(
+        &self,
+        file: &Path,
+        now: Timestamp,
+    ) -> Result<(AccountId, Option<EntityRecord>), KeysError> {
+        let account = parse_account(file, &self.account)?;
         let Some(name) = &self.name else {
-            return match (&self.path, &self.policy) {
-                (None, None) => Ok(Principal::root(account)),
-                _ => Err(in_file(
-                    file,
-                    format!(
-                        "the root of {account} may do everything in it and has neither path nor policy"
-                    ),
-                )),
-            };
+            if self.path.is_none() && self.policy.is_none() && self.policies.is_empty() {
+                return Ok((account, None));
+            }
+            return Err(in_file(
+                file,
+                format!(
+                    "the root of {account} may do everything in it and has neither path nor policy"
+                ),
+            ));
         };
-        let path = self.path.clone().unwrap_or_else(|| "/".to_owned());
-        if !is_user_name(name) || !is_path(&path) {
-            return Err(in_file(file, format!("{path}{name} is not a path and a user's name")));
-        }
-        let parse = |json: &String| {
-            let policy = Policy::parse_iam(PolicyKind::Identity, json);
-            let policy =
-                policy.map_err(|error| in_file(file, format!("the policy of {name}: {error}")))?;
-            Ok(NamedPolicy { name: name.clone(), policy })
-        };
-        let policies = self.policy.iter().map(parse).collect::<Result<_, _>>()?;
-        let unique_id = user_id(account, &path, name);
-        let user = User { account: account.to_string(), path, name: name.clone(), unique_id };
-        Ok(Principal { caller: Caller::User(user), account, policies })
+        let policies = (&self.policy, &self.policies);
+        let entity = entity(file, account, IdKind::User, name, &self.path, policies, now)?;
+        Ok((account, Some(entity)))
     }
 }
 
-/// 1 to 64 characters, as IAM takes them.
-fn is_user_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+/// Sessions of a role last up to an hour unless it says otherwise, and at most twelve.
+pub(crate) const MAX_SESSION_SECONDS: std::ops::RangeInclusive<u32> = 3600..=43_200;
+
+impl RoleEntry {
+    fn record(self, file: &Path, now: Timestamp) -> Result<RoleRecord, KeysError> {
+        let account = parse_account(file, &self.account)?;
+        let policies = (&self.policy, &self.policies);
+        let entity = entity(file, account, IdKind::Role, &self.name, &self.path, policies, now)?;
+        let name = &self.name;
+        Policy::parse_iam(PolicyKind::Trust, &self.trust_policy)
+            .map_err(|error| in_file(file, format!("the trust policy of {name}: {error}")))?;
+        let seconds = self.max_session_seconds.unwrap_or(*MAX_SESSION_SECONDS.start());
+        if !MAX_SESSION_SECONDS.contains(&seconds) {
+            let what = format!("sessions of the role {name} last 3600 to 43200 seconds at most");
+            return Err(in_file(file, what));
+        }
+        Ok(RoleRecord {
+            entity,
+            description: self.description,
+            max_session_seconds: seconds,
+            trust_policy: self.trust_policy,
+            trusted_ids: BTreeMap::new(),
+        })
+    }
 }
 
-fn is_path(path: &str) -> bool {
+/// `policy` is short for one of `policies` that is called like the user or role.
+fn entity(
+    file: &Path,
+    account: AccountId,
+    kind: IdKind,
+    name: &str,
+    path: &Option<String>,
+    (policy, policies): (&Option<String>, &BTreeMap<String, String>),
+    now: Timestamp,
+) -> Result<EntityRecord, KeysError> {
+    let path = path.clone().unwrap_or_else(|| "/".to_owned());
+    if !is_entity_name(name) || !is_path(&path) {
+        let what = if kind == IdKind::User { "user" } else { "role" };
+        return Err(in_file(file, format!("{path}{name} is not a path and a {what}'s name")));
+    }
+    let mut policies = policies.clone();
+    if let Some(policy) = policy
+        && policies.insert(name.to_owned(), policy.clone()).is_some()
+    {
+        return Err(in_file(file, format!("the policy {name} of {name} is there twice")));
+    }
+    for policy in policies.values() {
+        Policy::parse_iam(PolicyKind::Identity, policy)
+            .map_err(|error| in_file(file, format!("the policy of {name}: {error}")))?;
+    }
+    Ok(EntityRecord {
+        account,
+        unique_id: declared_id(account, kind, &path, name),
+        path,
+        name: name.to_owned(),
+        created_at: now,
+        tags: BTreeMap::new(),
+        policies,
+    })
+}
+
+/// 1 to 64 characters, as IAM takes them.
+fn is_entity_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(is_name_byte)
+}
+
+/// What names of users, roles and policies consist of.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
+}
+
+/// Whether a path begins and ends with a slash, and holds visible characters only.
+pub(crate) fn is_path(path: &str) -> bool {
     let is_framed = path == "/" || path.len() > 2 && path.starts_with('/') && path.ends_with('/');
     is_framed && path.len() <= 512 && path.bytes().all(|byte| (0x21..0x7F).contains(&byte))
 }
 
-/// The same user has the same id at every start.
-fn user_id(account: AccountId, path: &str, name: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(format!("{account}{path}{name}")).into();
-    let bytes = digest.first_chunk().expect("a digest has 32 bytes");
-    id(IdKind::User, bytes)
+/// The same user or role has the same id at every start.
+fn declared_id(account: AccountId, kind: IdKind, path: &str, name: &str) -> String {
+    let role = if kind == IdKind::Role { "role" } else { "" };
+    let digest: [u8; 32] = Sha256::digest(format!("{role}{account}{path}{name}")).into();
+    id(kind, digest.first_chunk().expect("a digest has 32 bytes"))
 }
 
 const ID_NAME: &str = "aws_access_key_id";
@@ -263,12 +356,12 @@ mod tests {
 
     use super::*;
 
-    fn load(users: &str) -> Result<Keys, String> {
+    fn load(users: &str) -> Result<Declared, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users.toml");
         write_private(&path, users).unwrap();
         let admin = directory.path().join("admin-key");
-        let keys = Keys::load(&admin, Some(&path), &Random::new());
+        let keys = Declared::load(&admin, Some(&path), &Random::new(), Timestamp::EPOCH);
         keys.map_err(|error| error.to_string().replace(&path.display().to_string(), "users.toml"))
     }
 
@@ -276,17 +369,17 @@ mod tests {
     fn the_first_start_makes_a_key_for_the_administrator_and_later_ones_read_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made").join("admin-key");
-        let first = Keys::load(&path, None, &Random::new()).unwrap();
+        let first = Declared::load(&path, None, &Random::new(), Timestamp::EPOCH).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let again = Keys::load(&path, None, &Random::new()).unwrap();
-        let (id, key) = first.0.iter().next().unwrap();
-        assert_eq!(again.get(id).unwrap().secret.reveal(), key.secret.reveal());
-        let arn = key.principal.caller.arn();
-        assert_eq!(arn.as_deref(), Some("arn:aws:iam::000000000000:root"));
+        let again = Declared::load(&path, None, &Random::new(), Timestamp::EPOCH).unwrap();
+        let [(key, secret)] = &first.keys[..] else { panic!("one key is made") };
+        let [(known, known_secret)] = &again.keys[..] else { panic!("one key is read") };
+        assert_eq!((&known.id, known_secret.reveal()), (&key.id, secret.reveal()));
+        assert_eq!((key.account, &key.user), (AccountId::DEFAULT, &None));
         let text = fs::read_to_string(&path).unwrap();
         assert!(
-            text.starts_with(&format!("[default]\naws_access_key_id = {id}\n")),
+            text.starts_with(&format!("[default]\naws_access_key_id = {}\n", key.id)),
             "as AWS tools read it"
         );
     }
@@ -295,10 +388,13 @@ mod tests {
     fn a_file_that_others_may_read_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("admin-key");
-        Keys::load(&path, None, &Random::new()).unwrap();
+        Declared::load(&path, None, &Random::new(), Timestamp::EPOCH).unwrap();
         for mode in [0o640, 0o604, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let refusal = Keys::load(&path, None, &Random::new()).err().unwrap().to_string();
+            let refusal = Declared::load(&path, None, &Random::new(), Timestamp::EPOCH)
+                .err()
+                .unwrap()
+                .to_string();
             assert!(refusal.contains("chmod 600"), "{refusal}");
         }
     }
@@ -322,13 +418,50 @@ mod tests {
             keys = [{ access_key_id = "AKIAROOT000000000001", secret_access_key = "s3" }]
             "#,
         );
-        let keys = keys.unwrap();
-        let arn = |id: &str| keys.get(id).unwrap().principal.caller.arn().unwrap();
-        assert_eq!(arn("AKIAALICE00000000001"), "arn:aws:iam::111111111111:user/team/alice");
-        assert_eq!(arn("AKIAALICE00000000002"), "arn:aws:iam::111111111111:user/team/alice");
-        assert_eq!(arn("AKIAROOT000000000001"), "arn:aws:iam::222222222222:root");
-        assert_eq!(keys.get("AKIAALICE00000000002").unwrap().principal.policies.len(), 1);
-        assert!(keys.get("AKIANOBODY0000000001").is_none());
+        let declared = keys.unwrap();
+        let [alice] = &declared.users[..] else { panic!("there is one user") };
+        assert_eq!((alice.path.as_str(), alice.name.as_str()), ("/team/", "alice"));
+        assert_eq!(alice.policies.len(), 1);
+        let owner = |id: &str| {
+            let mut keys = declared.keys.iter().map(|(key, _)| key).filter(|key| key.id == id);
+            let key = keys.next().unwrap();
+            (key.account.to_string(), key.user.clone())
+        };
+        let alices = ("111111111111".to_owned(), Some(alice.unique_id.clone()));
+        assert_eq!(owner("AKIAALICE00000000001"), alices);
+        assert_eq!(owner("AKIAALICE00000000002"), alices);
+        assert_eq!(owner("AKIAROOT000000000001"), ("222222222222".to_owned(), None));
+    }
+
+    #[test]
+    fn roles_have_trust_policies() {
+        let role = |rest: &str| {
+            load(&format!(
+                r#"
+                [[role]]
+                account = "111111111111"
+                name = "r"
+                path = "/team/"
+                trust_policy = '{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}}}'
+                {rest}
+                "#
+            ))
+        };
+        let declared = role(
+            r#"policies = { p = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"*"}}' }"#,
+        );
+        let declared = declared.unwrap();
+        let [r] = &declared.roles[..] else { panic!("there is one role") };
+        assert!(r.entity.unique_id.starts_with("AROA") && r.max_session_seconds == 3600);
+        assert_eq!(r.entity.policies.keys().collect::<Vec<_>>(), ["p"]);
+        for (rest, said) in [
+            ("max_session_seconds = 60", "3600 to 43200 seconds"),
+            ("policy = 'x'", "the policy of r: "),
+            ("keys = []", "line "),
+        ] {
+            let refusal = role(rest).err().unwrap();
+            assert!(refusal.contains(said), "{rest}: {refusal}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! [`Server::start`] wires the parts together; a [`Server`] answers until it is stopped.
 
+mod accounts;
 mod answer;
 mod authorization;
 mod body;
@@ -14,6 +15,8 @@ mod formiga;
 mod gateway;
 mod hex;
 mod http;
+mod iam;
+mod identities;
 mod keys;
 mod master_key;
 pub mod offline;
@@ -24,6 +27,7 @@ mod queues;
 mod random;
 mod signature;
 mod sqs;
+mod sts;
 
 use std::io;
 use std::net::SocketAddr;
@@ -50,7 +54,8 @@ use crate::browser::BrowserRules;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AuthMode, Config, ConfigError, DurabilityKind, StoreKind};
 use crate::gateway::Gateway;
-use crate::keys::{Keys, KeysError};
+use crate::identities::{Identities, IdentityParts, Seal};
+use crate::keys::{Declared, KeysError};
 use crate::master_key::MasterKeyError;
 use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
@@ -137,8 +142,18 @@ impl Server {
             AuthMode::Off => None,
             AuthMode::Required => {
                 let users = config.credentials_file.as_deref();
-                let keys = Keys::load(&admin_key_file(config), users, &random)?;
-                Some(Verifier::new(keys, &random))
+                let admin = admin_key_file(config);
+                let declared = Declared::load(&admin, users, &random, clock.now())?;
+                let parts = IdentityParts {
+                    seal: Seal::new(master_keys.clone()),
+                    accepts_unknown_principals: config.accept_unknown_principals,
+                    store: store.clone(),
+                    epoch: acquired.epoch,
+                    clock: clock.clone(),
+                    random: random.clone(),
+                };
+                let identities = Arc::new(Identities::load(parts, declared).await?);
+                Some(Verifier::new(identities, &random))
             }
         };
         let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;

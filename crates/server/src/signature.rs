@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex};
 use formiga_auth::credentials::SecretKey;
 use formiga_auth::sigv4::{Claim, RequestHead, Rules, SignatureError, SigningKey};
 use formiga_auth::time::Timestamp;
+use formiga_wire::service::Service;
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 
 use crate::error::{self, ApiError};
-use crate::keys::{Keys, Principal};
+use crate::identities::{Identities, Principal};
 use crate::random::Random;
 
 /// Checks signatures. A request without any has an anonymous caller.
 pub(crate) struct Verifier {
-    keys: Keys,
+    identities: Arc<Identities>,
     /// Belongs to no access key: what requests with unknown ones are compared with.
     nobodys_secret: SecretKey,
     anonymous: Arc<Principal>,
@@ -28,13 +29,11 @@ struct Scope {
     access_key_id: String,
     date: String,
     region: String,
+    service: String,
 }
 
-/// How many signing keys are remembered: one for each access key, region and day.
+/// How many signing keys are remembered: one for each access key, region, service and day.
 const SIGNING_KEYS_MAX: usize = 4096;
-
-/// SQS in any region, and every body signed.
-const RULES: Rules<'_> = Rules { services: &["sqs"], region: None, unsigned_payload: false };
 
 /// A request whose head was read, and whose body is still to come.
 pub(crate) struct Arrived<'a> {
@@ -54,23 +53,30 @@ struct SentHead<'a> {
 }
 
 impl Verifier {
-    pub(crate) fn new(keys: Keys, random: &Random) -> Verifier {
+    pub(crate) fn new(identities: Arc<Identities>, random: &Random) -> Verifier {
         Verifier {
-            keys,
+            identities,
             nobodys_secret: SecretKey::from_random(&random.bytes()),
             anonymous: Arc::new(Principal::anonymous()),
             signing_keys: Mutex::default(),
         }
     }
 
+    /// Who there is.
+    pub(crate) fn identities(&self) -> &Arc<Identities> {
+        &self.identities
+    }
+
     /// Refuses what can be refused without the body. `other_hosts` are names under which a trusted
-    /// proxy was reached.
+    /// proxy was reached, and `services` those that the request may be signed for, in any region.
     pub(crate) fn arrived<'a>(
         &'a self,
         head: &'a Parts,
         other_hosts: Vec<Vec<u8>>,
+        services: &[&str],
         now: Timestamp,
     ) -> Result<Arrived<'a>, ApiError> {
+        let rules = Rules { services, region: None, unsigned_payload: false };
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let head = SentHead {
             method: head.method.as_str(),
@@ -78,7 +84,7 @@ impl Verifier {
             headers: headers.collect(),
             other_hosts,
         };
-        let claim = match head.with(|head| Claim::parse(head, &RULES, now)) {
+        let claim = match head.with(|head| Claim::parse(head, &rules, now)) {
             Ok(claim) => Some(claim),
             Err(SignatureError::MissingAuthenticationToken) => None,
             Err(refusal) => return Err(error::signature(&refusal)),
@@ -86,17 +92,17 @@ impl Verifier {
         Ok(Arrived { verifier: self, head, claim, now })
     }
 
-    /// The key that `claim` should be signed with. It is remembered only after it was seen to fit:
-    /// who does not know a secret takes no room.
+    /// Who made `claim`. The key it is signed with is remembered only after it was seen to fit: who
+    /// does not know a secret takes no room.
     fn verify(
         &self,
         claim: &Claim,
         head: &RequestHead<'_>,
         body: &[u8; 32],
+        now: Timestamp,
     ) -> Result<Arc<Principal>, SignatureError> {
-        let known = self.keys.get(claim.access_key_id());
-        // Keys of sessions, which come with a token, are none of those that are known here.
-        let Some(key) = known.filter(|_| claim.security_token().is_none()) else {
+        let signer = self.identities.signer(claim.access_key_id(), claim.security_token());
+        let Some(signer) = signer else {
             let signing_key = claim.signing_key(self.nobodys_secret.reveal());
             let _ = claim.verify(&signing_key, head, body);
             return Err(SignatureError::InvalidClientTokenId);
@@ -105,11 +111,12 @@ impl Verifier {
             access_key_id: claim.access_key_id().to_owned(),
             date: claim.date().to_owned(),
             region: claim.region().to_owned(),
+            service: claim.service().to_owned(),
         };
         let remembered = || self.signing_keys.lock().expect("no one panics with the lock");
         let found = remembered().get(&scope).cloned();
         let is_new = found.is_none();
-        let signing_key = found.unwrap_or_else(|| claim.signing_key(key.secret.reveal()));
+        let signing_key = found.unwrap_or_else(|| claim.signing_key(signer.secret.reveal()));
         claim.verify(&signing_key, head, body)?;
         if is_new {
             let mut remembered = remembered();
@@ -118,7 +125,7 @@ impl Verifier {
             }
             remembered.insert(scope, signing_key);
         }
-        Ok(key.principal.clone())
+        self.identities.principal(signer, now)
     }
 }
 
@@ -128,11 +135,21 @@ impl Arrived<'_> {
         self.claim.as_ref().map(Claim::region)
     }
 
+    /// The service that the request says it is signed for.
+    pub(crate) fn service(&self) -> Option<Service> {
+        self.claim.as_ref().and_then(|claim| Service::of_scope(claim.service()))
+    }
+
+    /// The access key that the request says it is signed with.
+    pub(crate) fn access_key_id(&self) -> Option<&str> {
+        self.claim.as_ref().map(Claim::access_key_id)
+    }
+
     /// Who sends the request with this body.
     pub(crate) fn verify(&self, body: &[u8]) -> Result<Arc<Principal>, ApiError> {
         let Some(claim) = &self.claim else { return Ok(self.verifier.anonymous.clone()) };
-        let digest = Sha256::digest(body).into();
-        let verified = self.head.with(|head| self.verifier.verify(claim, head, &digest));
+        let (digest, now) = (Sha256::digest(body).into(), self.now);
+        let verified = self.head.with(|head| self.verifier.verify(claim, head, &digest, now));
         verified.map_err(|refusal| error::signature(&refusal))
     }
 }

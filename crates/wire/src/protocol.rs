@@ -119,6 +119,12 @@ impl<'a> Head<'a> {
         pieces.any(|piece| piece.starts_with("Action=") && piece != "Action=")
     }
 
+    /// The value of a parameter of the URL, as it is written there.
+    pub fn query_value(&self, name: &str) -> Option<&'a str> {
+        let pieces = self.query.unwrap_or_default().split('&');
+        pieces.filter_map(|piece| piece.split_once('=')).find(|(it, _)| *it == name).map(|it| it.1)
+    }
+
     fn is_queue_path(&self) -> bool {
         self.path.contains(|c| c != '/')
     }
@@ -192,6 +198,11 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
             true => Err(call.unknown_operation()),
             false => Ok(call),
         }
+    }
+
+    /// The service that is called.
+    pub fn service(&self) -> Service {
+        self.service
     }
 
     /// Decodes the input, once, and drops what it is read from.

@@ -252,6 +252,12 @@ impl Directory {
         self.sources.list(target, after, limit)
     }
 
+    /// Whether an account has queues, in any region.
+    pub(crate) fn has_queues_of(&self, account: AccountId) -> bool {
+        let queues = self.queues.read().expect("no one panics with the lock");
+        queues.by_key.keys().any(|key| key.account == account)
+    }
+
     /// An id for a new message's content, never given out before.
     pub(crate) fn next_body(&self) -> BodyId {
         BodyId(self.shared.next_body.fetch_add(1, Ordering::Relaxed))

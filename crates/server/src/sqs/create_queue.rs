@@ -29,8 +29,8 @@ pub(crate) async fn create_queue(
     for action in needed {
         ctx.authorize_with(*action, &key, None, |conditions| add_request_tags(conditions, &tags))?;
     }
-    let attributes = attributes::parse_names(attributes)?;
-    attributes::check_policy(ctx, &key, &attributes)?;
+    let mut attributes = attributes::parse_names(attributes)?;
+    attributes::check_policy(ctx, &key, &mut attributes)?;
     let new = NewQueue { key, attributes, tags };
     let created = ctx.queues.create(new).await;
     let created = created.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;

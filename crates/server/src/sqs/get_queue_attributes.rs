@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use formiga_engine::attributes::AttributeName;
 use formiga_wire::sqs::{GetQueueAttributesInput, GetQueueAttributesOutput};
 
+use super::attributes::shown_policy;
 use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
@@ -19,6 +20,9 @@ pub(crate) async fn get_queue_attributes(
     let names = input.attribute_names.unwrap_or_default();
     let wanted = parse_names(&names)?;
     let mut attributes = described(&queue);
+    if let Some(policy) = attributes.remove("Policy") {
+        attributes.insert("Policy", shown_policy(ctx, policy));
+    }
     if COUNTERS.iter().any(|counter| wanted(counter)) {
         let counters = queue.count().await;
         let counters = counters.map_err(|cause| error::unanswered(&cause, ctx.request_id))?;

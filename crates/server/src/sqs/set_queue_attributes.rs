@@ -25,8 +25,8 @@ pub(crate) async fn set_queue_attributes(
     })?;
     let given = input.attributes.filter(|attributes| !attributes.is_empty());
     let given = given.ok_or_else(|| error::missing("Attributes"))?;
-    let changes = attributes::parse_names(given)?;
-    attributes::check_policy(ctx, &queue.entry().key, &changes)?;
+    let mut changes = attributes::parse_names(given)?;
+    attributes::check_policy(ctx, &queue.entry().key, &mut changes)?;
     ctx.change(&queue, CatalogChange::SetAttributes(changes)).await
 }
 
