@@ -83,6 +83,16 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_ALLOW_ANONYMOUS", value_parser = FalseyValueParser::new())]
     pub allow_anonymous: bool,
 
+    /// The file that management calls and refusals are told in, one JSON line each; `-` is standard
+    /// output, `none` tells nothing. By default `audit.log` in the data directory where callers are
+    /// checked, and none where they are not.
+    #[arg(long, env = "FORMIGA_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+
+    /// Tell every call in the audit log, sends and receives too.
+    #[arg(long, env = "FORMIGA_AUDIT_DATA_CALLS", value_parser = FalseyValueParser::new())]
+    pub audit_data_calls: bool,
+
     /// Start although the clock is far behind the time at which data was last written.
     #[arg(long, env = "FORMIGA_ACCEPT_CLOCK", value_parser = FalseyValueParser::new())]
     pub accept_clock: bool,

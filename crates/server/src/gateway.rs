@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{AnswerBody, AnswerMemory};
+use crate::audit::{AuditLog, Trail};
 use crate::authorization::{Access, QueuePolicies};
 use crate::body::{self, BodyMemory, BoundedBody};
 use crate::browser::BrowserRules;
@@ -32,7 +33,7 @@ use crate::peers::Peers;
 use crate::queues::Directory;
 use crate::random::Random;
 use crate::signature::{Arrived, Verifier};
-use crate::{formiga, iam, sqs, sts};
+use crate::{audit, formiga, iam, queue_url, sqs, sts};
 
 /// What answers requests.
 pub(crate) struct Gateway {
@@ -57,6 +58,8 @@ pub(crate) struct Gateway {
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) under_way: AtomicUsize,
+    /// None if nobody asked for it.
+    pub(crate) audit: Option<AuditLog>,
 }
 
 /// A request for an action, whose body counts as memory of requests until it is decoded.
@@ -129,8 +132,10 @@ impl Gateway {
             tracing::warn!(%request_id, "a browser's GET that does not tell its page was refused");
             return refusal(request_id);
         }
-        let mut service = service_of(&head, &wire_head);
-        let answer = self.act(&head, peer, &wire_head, &mut service, body, request_id).await;
+        let mut trail = Trail::of(service_of(&head, &wire_head));
+        let answer = self.act(&head, peer, &wire_head, body, request_id, &mut trail).await;
+        let service = trail.service;
+        self.audit(&head, peer, request_id, trail, &answer);
         if let Err(error) = &answer {
             let code = error.kind.query_code();
             // What cannot be read of a signature may be one, or a secret.
@@ -146,41 +151,68 @@ impl Gateway {
         head: &Parts,
         peer: IpAddr,
         wire_head: &Head<'_>,
-        service: &mut Service,
         body: Incoming,
         request_id: Uuid,
+        trail: &mut Trail,
     ) -> Answer {
         let id = request_id.to_string();
         match wire_head.protocol() {
             Protocol::Json => {
-                *service = Service::Sqs;
+                trail.service = Service::Sqs;
                 let arrival = self.arrive(head, peer, &Service::SCOPES[..1])?;
                 let operation = wire_head.target_operation()?;
+                operation.action.clone_into(&mut trail.action);
                 let body = self.read(head, body).await?;
                 let verified = self.verify(arrival, &body)?;
                 let context = self.context(head, None, verified, &body, request_id);
-                self.dispatch(context, Call::json(operation, body, &id)).await
+                self.dispatch(context, Call::json(operation, body, &id), trail).await
             }
             Protocol::Query | Protocol::QueryJson => {
                 let arrival = self.arrive(head, peer, &Service::SCOPES)?;
                 // What a request was signed for is all that it can ask for.
                 let signed_for = arrival.signed.as_ref().and_then(Arrived::service);
-                *service = signed_for.unwrap_or(*service);
+                trail.service = signed_for.unwrap_or(trail.service);
                 let body = self.read(head, body).await?;
                 let verified = self.verify(arrival, &body)?;
                 let parameters = wire_head.parameters(&body)?.into_owned();
                 if signed_for.is_none() && service_named(head, wire_head).is_none() {
                     let version = parameters.get("Version").and_then(Service::of_version);
-                    *service = version.unwrap_or_default();
+                    trail.service = version.unwrap_or_default();
                 }
                 let action = parameters.action()?.to_owned();
+                trail.action.clone_from(&action);
                 let presigned = parameters.get("X-Amz-Credential");
                 let context = self.context(head, presigned, verified, &body, request_id);
                 drop(body);
-                let call = Call::query(wire_head, *service, &action, parameters, &id)?;
-                self.dispatch(context, call).await
+                let call = Call::query(wire_head, trail.service, &action, parameters, &id)?;
+                self.dispatch(context, call, trail).await
             }
         }
+    }
+
+    /// Tells the audit log, if there is one, what became of a request.
+    fn audit(
+        &self,
+        head: &Parts,
+        peer: IpAddr,
+        request_id: Uuid,
+        mut trail: Trail,
+        answer: &Answer,
+    ) {
+        let Some(audit) = &self.audit else { return };
+        if trail.access_key_id.is_none() {
+            let credential = Caller::credential(text(head, AUTHORIZATION));
+            trail.access_key_id = credential.and_then(|it| it.split('/').next()).map(str::to_owned);
+        }
+        let request = audit::Request {
+            at: Timestamp::from_millis(self.clock.now().as_millis()),
+            request_id,
+            event_id: self.random.uuid(),
+            address: self.peers.client(peer, &head.headers),
+            user_agent: text(head, USER_AGENT),
+        };
+        let outcome = answer.as_ref().map(|_| ());
+        audit.tell(trail, outcome, &request);
     }
 
     /// Refuses what can be refused before a body is read.
@@ -276,7 +308,24 @@ impl Gateway {
         }
     }
 
-    async fn dispatch(&self, mut context: Context, mut call: Call<'_>) -> Answer {
+    async fn dispatch(
+        &self,
+        mut context: Context,
+        mut call: Call<'_>,
+        trail: &mut Trail,
+    ) -> Answer {
+        if self.audit.is_some() {
+            trail.is_own = call.operation.service == "Formiga";
+            trail.region = Some(context.caller.region.to_string());
+            trail.account = Some(context.caller.account);
+            if let Some(access) = &context.access {
+                trail.principal = Some(access.principal.clone());
+                trail.access_key_id.clone_from(&access.access_key_id);
+            }
+            if trail.is_management() {
+                call.keep_exchange();
+            }
+        }
         let answer = match call.operation.service {
             _ if call.service() == Service::Sts => {
                 sts::act(&context, call.operation.action, &mut call).await
@@ -292,7 +341,17 @@ impl Gateway {
             let request_id = context.request_id;
             tracing::debug!(%request_id, action = call.operation.action, "answered");
         }
-        answer.unwrap_or_else(|| Err(call.unknown_operation()))
+        let answer = answer.unwrap_or_else(|| Err(call.unknown_operation()));
+        if self.audit.is_some() {
+            trail.exchange = call.exchange();
+            let url = trail.exchange.input.get("QueueUrl").and_then(serde_json::Value::as_str);
+            let queue = url.and_then(|url| queue_url::parse(url, &context.caller));
+            if let Some(queue) = queue {
+                trail.account = Some(queue.account);
+                trail.queue_arn = Some(queue.arn().to_string());
+            }
+        }
+        answer
     }
 
     /// An answer for which there is no memory is not sent. What a receive took returns when its
@@ -403,7 +462,7 @@ pub(crate) async fn run<I, O>(
     action: impl AsyncFnOnce(I) -> Result<O, ApiError>,
 ) -> Answer
 where
-    I: serde::de::DeserializeOwned + QueryForm,
+    I: serde::de::DeserializeOwned + serde::Serialize + QueryForm,
     O: serde::Serialize + QueryForm,
 {
     action(call.decode()?).await.map(|output| call.encode(&output))
@@ -415,7 +474,7 @@ pub(crate) async fn run_silent<I>(
     action: impl AsyncFnOnce(I) -> Result<(), ApiError>,
 ) -> Answer
 where
-    I: serde::de::DeserializeOwned + QueryForm,
+    I: serde::de::DeserializeOwned + serde::Serialize + QueryForm,
 {
     action(call.decode()?).await.map(|()| call.encode_nothing())
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod answer;
+mod audit;
 mod authorization;
 mod body;
 mod browser;
@@ -31,7 +32,7 @@ mod sts;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -94,6 +95,9 @@ pub enum StartError {
     /// There is no master key, or not that of the data.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    /// The audit log cannot be written.
+    #[error("the audit log cannot be written: {0}")]
+    Audit(io::Error),
     /// Callers cannot be checked by a clock that a test has moved.
     #[error(
         "the clock of this data directory was moved ahead by {0:?} for tests, so no signature would be in time; use another \
@@ -118,6 +122,8 @@ pub struct Server {
     listener: JoinHandle<()>,
     directory: Arc<Directory>,
     store: Arc<dyn Store>,
+    /// Ends when everything is told, if there is an audit log.
+    audit_writing: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -174,6 +180,10 @@ impl Server {
             recent_delete_check: config.recent_delete_check,
             stopping: stopping.clone(),
         });
+        let audit = audit_target(config).map(|target| {
+            audit::AuditLog::start(&target, config.audit_data_calls).map_err(StartError::Audit)
+        });
+        let (audit, audit_writing) = audit.transpose()?.unzip();
         let gateway = Arc::new(Gateway {
             queues: directory.clone(),
             store: store.clone(),
@@ -195,10 +205,11 @@ impl Server {
             clock_moves: tokio::sync::Mutex::default(),
             stopping: stopping.clone(),
             under_way: AtomicUsize::new(0),
+            audit,
         });
         let listener =
             tokio::spawn(http::serve(listener, gateway, connections_max(config), stopping));
-        Ok(Server { address, stop, listener, directory, store })
+        Ok(Server { address, stop, listener, directory, store, audit_writing })
     }
 
     /// Where the server listens.
@@ -220,6 +231,24 @@ impl Server {
         let store = self.store;
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         closed.expect("closing the store does not panic");
+        // A client that does not take its answer holds the log open, and stopping is not to wait.
+        if let Some(writing) = self.audit_writing {
+            let _ = tokio::time::timeout(AUDIT_PATIENCE, writing).await;
+        }
+    }
+}
+
+/// How long stopping waits for the last lines of the audit log.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the audit log goes, if anywhere.
+fn audit_target(config: &Config) -> Option<audit::Target> {
+    match config.audit_log.as_deref() {
+        None if config.auth == AuthMode::Off => None,
+        None => Some(audit::Target::File(config.data_dir.join("audit.log"))),
+        Some(path) if path == Path::new("none") => None,
+        Some(path) if path == Path::new("-") => Some(audit::Target::StandardOutput),
+        Some(path) => Some(audit::Target::File(path.to_owned())),
     }
 }
 

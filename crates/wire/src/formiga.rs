@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::form::QueryForm;
 
 /// Moves the server's clock ahead, by the sum of both members.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AdvanceClockInput {
     /// How many seconds to move the clock ahead.
@@ -27,7 +27,7 @@ pub struct AdvanceClockOutput {
 impl QueryForm for AdvanceClockOutput {}
 
 /// Makes an account, and an access key for its root.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateAccountInput {
     /// 12 digits.
@@ -51,7 +51,7 @@ pub struct CreateAccountOutput {
 impl QueryForm for CreateAccountOutput {}
 
 /// Lists the accounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ListAccountsInput {}
 
@@ -82,7 +82,7 @@ pub struct AccountSummary {
 }
 
 /// Deletes an account that has nothing any more, with its root's access keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteAccountInput {
     /// 12 digits.

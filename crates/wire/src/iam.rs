@@ -20,7 +20,7 @@ pub struct Tag {
 impl QueryForm for Tag {}
 
 /// Makes a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateUserInput {
     /// The name of the user; by default the caller.
@@ -38,7 +38,7 @@ impl QueryForm for CreateUserInput {
 }
 
 /// Names a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UserNameInput {
     /// The name of the user; by default the caller.
@@ -55,7 +55,7 @@ pub type DeleteUserInput = UserNameInput;
 pub type CreateAccessKeyInput = UserNameInput;
 
 /// Asks for a page of the users or roles below a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PathPrefixInput {
     /// Lists only those whose path starts with this.
@@ -74,7 +74,7 @@ pub type ListUsersInput = PathPrefixInput;
 pub type ListRolesInput = PathPrefixInput;
 
 /// Asks for a page of what a user has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UserPageInput {
     /// The name of the user; by default the caller.
@@ -95,7 +95,7 @@ pub type ListUserPoliciesInput = UserPageInput;
 pub type ListGroupsForUserInput = UserPageInput;
 
 /// Asks for a page of what a role has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RolePageInput {
     /// The name of the role.
@@ -116,7 +116,7 @@ pub type ListAttachedRolePoliciesInput = RolePageInput;
 pub type ListInstanceProfilesForRoleInput = RolePageInput;
 
 /// Turns an access key on or off.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UpdateAccessKeyInput {
     /// The name of the user; by default the caller.
@@ -130,7 +130,7 @@ pub struct UpdateAccessKeyInput {
 impl QueryForm for UpdateAccessKeyInput {}
 
 /// Deletes an access key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteAccessKeyInput {
     /// The name of the user; by default the caller.
@@ -142,7 +142,7 @@ pub struct DeleteAccessKeyInput {
 impl QueryForm for DeleteAccessKeyInput {}
 
 /// Sets a policy of a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutUserPolicyInput {
     /// The name of the user; by default the caller.
@@ -156,7 +156,7 @@ pub struct PutUserPolicyInput {
 impl QueryForm for PutUserPolicyInput {}
 
 /// Names a policy of a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UserPolicyInput {
     /// The name of the user; by default the caller.
@@ -173,7 +173,7 @@ pub type GetUserPolicyInput = UserPolicyInput;
 pub type DeleteUserPolicyInput = UserPolicyInput;
 
 /// Makes a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateRoleInput {
     /// The name of the role.
@@ -197,7 +197,7 @@ impl QueryForm for CreateRoleInput {
 }
 
 /// Names a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RoleNameInput {
     /// The name of the role.
@@ -212,7 +212,7 @@ pub type GetRoleInput = RoleNameInput;
 pub type DeleteRoleInput = RoleNameInput;
 
 /// Sets who may assume a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UpdateAssumeRolePolicyInput {
     /// The name of the role.
@@ -224,7 +224,7 @@ pub struct UpdateAssumeRolePolicyInput {
 impl QueryForm for UpdateAssumeRolePolicyInput {}
 
 /// Sets a policy of a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutRolePolicyInput {
     /// The name of the role.
@@ -238,7 +238,7 @@ pub struct PutRolePolicyInput {
 impl QueryForm for PutRolePolicyInput {}
 
 /// Names a policy of a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RolePolicyInput {
     /// The name of the role.

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{ErrorKind, WireError, quoted};
 use crate::form::QueryForm;
@@ -163,6 +164,19 @@ pub struct Call<'a, B> {
     protocol: Protocol,
     input: Option<Input<B>>,
     request_id: &'a str,
+    /// Whether what was asked and answered is kept in `exchange`.
+    keeps: bool,
+    exchange: Exchange,
+}
+
+/// What was asked and what was answered, by the names of AWS's model, for whoever keeps a record of
+/// calls. `Null` is what is not known, or not kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exchange {
+    /// The input.
+    pub input: Value,
+    /// The output, secrets included.
+    pub output: Value,
 }
 
 #[derive(Debug)]
@@ -178,7 +192,9 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
     /// A call in AWS JSON.
     pub fn json(operation: Operation<'a>, body: B, request_id: &'a str) -> Call<'a, B> {
         let (service, protocol) = (Service::Sqs, Protocol::Json);
-        Call { operation, service, protocol, input: Some(Input::Json(body)), request_id }
+        let input = Some(Input::Json(body));
+        let exchange = Exchange::default();
+        Call { operation, service, protocol, input, request_id, keeps: false, exchange }
     }
 
     /// A call of `service` in the Query protocol for the action that `parameters` name.
@@ -192,7 +208,8 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
         let operation = Operation { service: service.name(), action };
         let protocol = head.protocol();
         let input = Some(Input::Query(parameters));
-        let call = Call { operation, service, protocol, input, request_id };
+        let exchange = Exchange::default();
+        let call = Call { operation, service, protocol, input, request_id, keeps: false, exchange };
         let is_sqs = service == Service::Sqs;
         match is_sqs && head.is_queue_path() && ROOT_ACTIONS.contains(&action) {
             true => Err(call.unknown_operation()),
@@ -205,16 +222,36 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
         self.service
     }
 
+    /// From now on, what is asked and answered is kept for [`Call::exchange`].
+    pub fn keep_exchange(&mut self) {
+        self.keeps = true;
+    }
+
+    /// What was asked and answered, if it was kept.
+    pub fn exchange(self) -> Exchange {
+        self.exchange
+    }
+
     /// Decodes the input, once, and drops what it is read from.
-    pub fn decode<T: DeserializeOwned + QueryForm>(&mut self) -> Result<T, WireError> {
-        match self.input.take().expect("an input is decoded once") {
+    pub fn decode<T>(&mut self) -> Result<T, WireError>
+    where
+        T: DeserializeOwned + Serialize + QueryForm,
+    {
+        let input = match self.input.take().expect("an input is decoded once") {
             Input::Json(body) => json::decode(&body),
             Input::Query(parameters) => query::decode(&parameters),
+        }?;
+        if self.keeps {
+            self.exchange.input = kept(&input);
         }
+        Ok(input)
     }
 
     /// Encodes the output.
-    pub fn encode<T: Serialize + QueryForm>(&self, output: &T) -> Vec<u8> {
+    pub fn encode<T: Serialize + QueryForm>(&mut self, output: &T) -> Vec<u8> {
+        if self.keeps {
+            self.exchange.output = kept(output);
+        }
         let action = self.operation.action;
         match self.protocol {
             Protocol::Json => json::encode(output),
@@ -244,6 +281,10 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
             (_, Service::Sqs) => format!("The action {action} is not valid for this endpoint."),
         })
     }
+}
+
+fn kept(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("inputs and outputs have text keys")
 }
 
 fn has_media_type(value: Option<&str>, wanted: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::binary;
 use crate::form::{Member, QueryForm, entries, list, list_of, map, map_of, tags};
 
 /// Creates a queue, or finds one that has the same name and the same values of these attributes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateQueueInput {
     /// The name of the queue.
@@ -41,7 +41,7 @@ pub struct CreateQueueOutput {
 impl QueryForm for CreateQueueOutput {}
 
 /// Finds the URL of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetQueueUrlInput {
     /// The name of the queue.
@@ -64,7 +64,7 @@ pub struct GetQueueUrlOutput {
 impl QueryForm for GetQueueUrlOutput {}
 
 /// Lists the caller's queues in one region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListQueuesInput {
     /// Lists only queues whose names start with this.
@@ -94,7 +94,7 @@ impl QueryForm for ListQueuesOutput {
 }
 
 /// Deletes a queue and its messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteQueueInput {
     /// The URL of the queue.
@@ -104,7 +104,7 @@ pub struct DeleteQueueInput {
 impl QueryForm for DeleteQueueInput {}
 
 /// Reads attributes of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetQueueAttributesInput {
     /// The URL of the queue.
@@ -131,7 +131,7 @@ impl QueryForm for GetQueueAttributesOutput {
 }
 
 /// Changes attributes of a queue, all of them or none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SetQueueAttributesInput {
     /// The URL of the queue.
@@ -145,7 +145,7 @@ impl QueryForm for SetQueueAttributesInput {
 }
 
 /// Removes every message of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PurgeQueueInput {
     /// The URL of the queue.
@@ -155,7 +155,7 @@ pub struct PurgeQueueInput {
 impl QueryForm for PurgeQueueInput {}
 
 /// Sets tags of a queue; those with other keys stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TagQueueInput {
     /// The URL of the queue.
@@ -169,7 +169,7 @@ impl QueryForm for TagQueueInput {
 }
 
 /// Removes tags of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UntagQueueInput {
     /// The URL of the queue.
@@ -183,7 +183,7 @@ impl QueryForm for UntagQueueInput {
 }
 
 /// Reads the tags of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListQueueTagsInput {
     /// The URL of the queue.
@@ -206,7 +206,7 @@ impl QueryForm for ListQueueTagsOutput {
 }
 
 /// Adds a statement to the access policy of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AddPermissionInput {
     /// The URL of the queue.
@@ -226,7 +226,7 @@ impl QueryForm for AddPermissionInput {
 }
 
 /// Removes a statement from the access policy of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RemovePermissionInput {
     /// The URL of the queue.
@@ -238,7 +238,7 @@ pub struct RemovePermissionInput {
 impl QueryForm for RemovePermissionInput {}
 
 /// Lists the queues that have a queue as their dead-letter queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListDeadLetterSourceQueuesInput {
     /// The URL of the dead-letter queue.
@@ -269,7 +269,7 @@ impl QueryForm for ListDeadLetterSourceQueuesOutput {
 }
 
 /// Starts to move the messages of a dead-letter queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct StartMessageMoveTaskInput {
     /// The ARN of the dead-letter queue.
@@ -293,7 +293,7 @@ pub struct StartMessageMoveTaskOutput {
 impl QueryForm for StartMessageMoveTaskOutput {}
 
 /// Lists the latest message move tasks of a dead-letter queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListMessageMoveTasksInput {
     /// The ARN of the dead-letter queue.
@@ -351,7 +351,7 @@ pub struct ListMessageMoveTasksResultEntry {
 impl QueryForm for ListMessageMoveTasksResultEntry {}
 
 /// Ends a message move task. What it has moved stays moved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CancelMessageMoveTaskInput {
     /// Names the task.
@@ -397,7 +397,7 @@ impl QueryForm for MessageAttributeValue {
 }
 
 /// Sends a message to a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SendMessageInput {
     /// The URL of the queue.
@@ -446,7 +446,7 @@ pub struct SendMessageOutput {
 impl QueryForm for SendMessageOutput {}
 
 /// Sends up to 10 messages to a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SendMessageBatchInput {
     /// The URL of the queue.
@@ -461,7 +461,7 @@ impl QueryForm for SendMessageBatchInput {
 }
 
 /// A message to send.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SendMessageBatchRequestEntry {
     /// Names the entry within the batch.
@@ -547,7 +547,7 @@ impl QueryForm for BatchResultErrorEntry {}
 const FAILED: Member = list_of::<BatchResultErrorEntry>("Failed", "BatchResultErrorEntry");
 
 /// Receives up to 10 messages from a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ReceiveMessageInput {
     /// The URL of the queue.
@@ -624,7 +624,7 @@ impl<B> QueryForm for Message<B> {
 }
 
 /// Deletes a message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteMessageInput {
     /// The URL of the queue.
@@ -636,7 +636,7 @@ pub struct DeleteMessageInput {
 impl QueryForm for DeleteMessageInput {}
 
 /// Deletes up to 10 messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteMessageBatchInput {
     /// The URL of the queue.
@@ -651,7 +651,7 @@ impl QueryForm for DeleteMessageBatchInput {
 }
 
 /// A message to delete.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteMessageBatchRequestEntry {
     /// Names the entry within the batch.
@@ -692,7 +692,7 @@ pub struct DeleteMessageBatchResultEntry {
 impl QueryForm for DeleteMessageBatchResultEntry {}
 
 /// Changes how long a received message stays in flight.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ChangeMessageVisibilityInput {
     /// The URL of the queue.
@@ -706,7 +706,7 @@ pub struct ChangeMessageVisibilityInput {
 impl QueryForm for ChangeMessageVisibilityInput {}
 
 /// Changes how long up to 10 received messages stay in flight.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ChangeMessageVisibilityBatchInput {
     /// The URL of the queue.
@@ -722,7 +722,7 @@ impl QueryForm for ChangeMessageVisibilityBatchInput {
 }
 
 /// The change of one message's visibility timeout.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ChangeMessageVisibilityBatchRequestEntry {
     /// Names the entry within the batch.

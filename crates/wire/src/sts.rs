@@ -6,7 +6,7 @@ use crate::form::{Member, QueryForm, members, members_of};
 use crate::iam::Tag;
 
 /// Tells who calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetCallerIdentityInput {}
 
@@ -27,7 +27,7 @@ pub struct GetCallerIdentityOutput {
 impl QueryForm for GetCallerIdentityOutput {}
 
 /// Begins a session of the caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetSessionTokenInput {
     /// How long the session lasts.
@@ -67,7 +67,7 @@ pub struct GetSessionTokenOutput {
 impl QueryForm for GetSessionTokenOutput {}
 
 /// A managed policy, which is not supported.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PolicyDescriptor {
     /// The ARN of the policy.
@@ -77,7 +77,7 @@ pub struct PolicyDescriptor {
 impl QueryForm for PolicyDescriptor {}
 
 /// What an identity provider vouches for, which is not supported.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ProvidedContext {
     /// The ARN of the provider.
@@ -89,7 +89,7 @@ pub struct ProvidedContext {
 impl QueryForm for ProvidedContext {}
 
 /// Begins a session of a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AssumeRoleInput {
     /// The role.

@@ -40,7 +40,7 @@ impl Exchanges {
     /// recorded.
     pub(crate) fn request<T>(&mut self, case: &str, expected: &T)
     where
-        T: DeserializeOwned + QueryForm + PartialEq + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + PartialEq + Debug,
     {
         self.decodes(case, "request", expected);
         if self.path(case, "query.request").exists() {
@@ -51,7 +51,7 @@ impl Exchanges {
     /// The request, which was recorded in the Query protocol only, decodes to `expected`.
     pub(crate) fn query_request<T>(&mut self, case: &str, expected: &T)
     where
-        T: DeserializeOwned + QueryForm + PartialEq + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + PartialEq + Debug,
     {
         self.decodes(case, "query.request", expected);
     }
@@ -59,7 +59,7 @@ impl Exchanges {
     /// The request is refused, be it by its headers or because its body is no `T`.
     pub(crate) fn refused<T>(&mut self, case: &str, kind: ErrorKind, why: &str)
     where
-        T: DeserializeOwned + QueryForm + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + Debug,
     {
         let error = self.refuses::<T>(case, "request", kind, why);
         self.json_error(case, &error);
@@ -68,7 +68,7 @@ impl Exchanges {
     /// The same in the Query protocol.
     pub(crate) fn query_refused<T>(&mut self, case: &str, kind: ErrorKind, why: &str)
     where
-        T: DeserializeOwned + QueryForm + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + Debug,
     {
         let error = self.refuses::<T>(case, "query.request", kind, why);
         self.query_error(case, &error);
@@ -127,7 +127,7 @@ impl Exchanges {
 
     fn decodes<T>(&mut self, case: &str, kind: &str, expected: &T)
     where
-        T: DeserializeOwned + QueryForm + PartialEq + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + PartialEq + Debug,
     {
         self.check_members(case, expected);
         match self.decode::<T>(case, kind) {
@@ -138,7 +138,7 @@ impl Exchanges {
 
     fn refuses<T>(&mut self, case: &str, kind: &str, error: ErrorKind, why: &str) -> WireError
     where
-        T: DeserializeOwned + QueryForm + Debug,
+        T: DeserializeOwned + Serialize + QueryForm + Debug,
     {
         let expected = WireError::new(error, why);
         match self.decode::<T>(case, kind) {
@@ -172,7 +172,7 @@ impl Exchanges {
     /// Detects and decodes like the server does.
     fn decode<T>(&mut self, case: &str, kind: &str) -> Result<T, WireError>
     where
-        T: DeserializeOwned + QueryForm,
+        T: DeserializeOwned + Serialize + QueryForm,
     {
         let path = self.path(case, kind);
         let request = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
