@@ -4,6 +4,7 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Region;
 use aws_smithy_http_client::tls;
@@ -17,7 +18,7 @@ use crate::queue_ref::QueueRef;
 /// The region of an endpoint for which nothing names one.
 const REGION: &str = "us-east-1";
 
-/// Where to connect and how to answer; every command of `formiga queue` takes these.
+/// Where to connect and how to answer; every command takes these.
 #[derive(clap::Args, Debug, Default)]
 #[command(next_help_heading = "Connection and output")]
 pub(crate) struct ConnectionArgs {
@@ -50,11 +51,37 @@ pub(crate) struct Connection {
     pub(crate) place: String,
 }
 
+/// What flags, environment and profile say together.
+pub(crate) struct Resolved {
+    pub(crate) sdk: SdkConfig,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) credentials: SharedCredentialsProvider,
+    pub(crate) region: Region,
+}
+
 /// Makes a client for the endpoint that the flags, the configuration or the queues tell.
 pub(crate) async fn connect(
     args: &ConnectionArgs,
     queues: &[QueueRef],
 ) -> Result<Connection, CliError> {
+    let Resolved { sdk, endpoint, credentials, region } = resolve(args, queues).await?;
+    let builder = aws_sdk_sqs::config::Builder::from(&sdk).credentials_provider(credentials);
+    let (builder, place) = match endpoint {
+        Endpoint::Aws => {
+            let mut builder = builder;
+            builder.set_endpoint_url(None);
+            (builder, format!("Amazon SQS in {region}"))
+        }
+        Endpoint::Url(url) => (builder.endpoint_url(url.as_str()), url.as_str().to_owned()),
+    };
+    Ok(Connection { client: Client::from_conf(builder.build()), place })
+}
+
+/// Finds out which endpoint is called, as whom, and in which region.
+pub(crate) async fn resolve(
+    args: &ConnectionArgs,
+    queues: &[QueueRef],
+) -> Result<Resolved, CliError> {
     let region = region_told(args, queues)?;
     let sdk = load(args, region).await;
     let configured = configured_endpoint(&sdk)?;
@@ -71,16 +98,7 @@ pub(crate) async fn connect(
     };
     let stand_ins = endpoint.takes_stand_in_credentials();
     let credentials = credentials::find(&sdk, args.profile.as_deref(), stand_ins).await?;
-    let builder = aws_sdk_sqs::config::Builder::from(&sdk).credentials_provider(credentials);
-    let (builder, place) = match endpoint {
-        Endpoint::Aws => {
-            let mut builder = builder;
-            builder.set_endpoint_url(None);
-            (builder, format!("Amazon SQS in {region}"))
-        }
-        Endpoint::Url(url) => (builder.endpoint_url(url.as_str()), url.as_str().to_owned()),
-    };
-    Ok(Connection { client: Client::from_conf(builder.build()), place })
+    Ok(Resolved { sdk, endpoint, credentials, region })
 }
 
 /// The endpoint that the URLs of the queues name. All of them are called there, so it must be the

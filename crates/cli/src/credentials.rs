@@ -11,7 +11,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use crate::error::{CliError, root};
 
-const HINT: &str = "see \"Credentials\" in `formiga queue --help`";
+pub(crate) const HINT: &str = "see \"Credentials\" in `formiga queue --help`";
 
 /// The credentials for an endpoint: those of the named profile alone, or the first that are
 /// configured. Without any, an endpoint that `takes_stand_ins` is called with stand-ins.

@@ -332,6 +332,11 @@ fn parse_admin(path: &Path, text: &str) -> Result<KeyPair, KeysError> {
     }
 }
 
+/// Replaces the administrator's key, which the next start reads.
+pub(crate) fn reset_admin(path: &Path, random: &Random) -> Result<(), KeysError> {
+    make_admin(path, random).map(|_| ())
+}
+
 /// Makes the administrator's key. The file is whole or not there at all.
 fn make_admin(path: &Path, random: &Random) -> Result<KeyPair, KeysError> {
     let pair = KeyPair {

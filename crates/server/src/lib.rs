@@ -252,9 +252,12 @@ fn audit_target(config: &Config) -> Option<audit::Target> {
     }
 }
 
+/// The name of the file with the administrator's access key, unless told.
+const ADMIN_KEY: &str = "admin-key";
+
 /// Where the administrator's access key is.
 pub fn admin_key_file(config: &Config) -> PathBuf {
-    config.admin_key_file.clone().unwrap_or_else(|| config.data_dir.join("admin-key"))
+    config.admin_key_file.clone().unwrap_or_else(|| config.data_dir.join(ADMIN_KEY))
 }
 
 /// How many files the server may need besides connections: the database, its WAL, and some.

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
-use formiga_cli::{CompletionsArgs, QueueArgs};
+use formiga_cli::{
+    AccountArgs, CompletionsArgs, IdentityArgs, KeyArgs, QueueArgs, RoleArgs, UserArgs,
+};
 use formiga_server::config::{
     AuthMode, Config, LogFormat, MasterKeyTexts, StoreKind, flags_of_file,
 };
@@ -33,6 +35,14 @@ enum CliCommand {
     Bench(BenchArgs),
     /// Work with the queues of an SQS endpoint, Formiga or AWS.
     Queue(QueueArgs),
+    /// Manage the users of a server that checks who calls.
+    User(UserArgs),
+    /// Manage the access keys of users.
+    Key(KeyArgs),
+    /// Manage roles.
+    Role(RoleArgs),
+    /// Manage accounts, as the administrator.
+    Account(AccountArgs),
     /// Print a shell's completion script.
     Completions(CompletionsArgs),
 }
@@ -50,6 +60,19 @@ fn main() -> ExitCode {
             Err(error) => Err(error.to_string()),
         },
         Ok(CliCommand::Queue(arguments)) => return formiga_cli::run(&arguments),
+        Ok(CliCommand::User(arguments)) => match arguments.reset() {
+            Some(reset) => offline::reset_user(reset),
+            None => return formiga_cli::run_identities(IdentityArgs::User(&arguments)),
+        },
+        Ok(CliCommand::Key(arguments)) => {
+            return formiga_cli::run_identities(IdentityArgs::Key(&arguments));
+        }
+        Ok(CliCommand::Role(arguments)) => {
+            return formiga_cli::run_identities(IdentityArgs::Role(&arguments));
+        }
+        Ok(CliCommand::Account(arguments)) => {
+            return formiga_cli::run_identities(IdentityArgs::Account(&arguments));
+        }
         Ok(CliCommand::Completions(arguments)) => {
             formiga_cli::completions(&arguments, &mut Cli::command());
             Ok(())

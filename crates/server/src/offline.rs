@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use formiga_cli::ResetArgs;
 use formiga_store::{BackupProgress, CheckProgress};
 use serde_json::json;
+
+use crate::ADMIN_KEY;
+use crate::keys;
+use crate::random::Random;
 use zeroize::Zeroizing;
 
 use crate::master_key::MASTER_KEY_FILE;
@@ -129,6 +134,17 @@ fn copy_master_key(from: &Path, to: &Path) -> std::io::Result<bool> {
         Err(Unread::Missing) => Ok(false),
         Err(Unread::Because(why)) => Err(std::io::Error::other(why)),
     }
+}
+
+/// Makes another access key for the administrator, and tells where it is, never what it is.
+pub fn reset_user(arguments: &ResetArgs) -> Result<(), String> {
+    // A server that runs has read the old key, and would go on with it.
+    let _held = formiga_store::hold(&arguments.data_dir).map_err(|error| error.to_string())?;
+    let path = arguments.admin_key_file.clone();
+    let path = path.unwrap_or_else(|| arguments.data_dir.join(ADMIN_KEY));
+    keys::reset_admin(&path, &Random::new()).map_err(|error| error.to_string())?;
+    print(&format!("The administrator's new access key is in {}.", path.display()));
+    Ok(())
 }
 
 /// A line on the terminal that tells how far a long work is. Where nobody watches it says nothing.

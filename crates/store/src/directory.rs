@@ -53,6 +53,16 @@ pub(crate) struct DataDirectory {
     is_new: bool,
 }
 
+/// A data directory that no server can use until this is dropped.
+pub struct Held {
+    _directory: DataDirectory,
+}
+
+/// Keeps servers from the data directory `path`, which has to be one.
+pub fn hold(path: &Path) -> Result<Held, OpenError> {
+    Ok(Held { _directory: DataDirectory::open_existing(path)? })
+}
+
 impl DataDirectory {
     /// Creates the directory if it is missing, locks it, and checks its format.
     pub(crate) fn open(path: &Path) -> Result<DataDirectory, OpenError> {

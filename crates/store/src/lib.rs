@@ -44,7 +44,7 @@ use tokio::sync::oneshot;
 
 pub use backup::{BackupError, BackupProgress, backup};
 pub use check::{CheckProgress, CheckReport, PROBLEMS_MAX, check};
-pub use directory::OpenError;
+pub use directory::{Held, OpenError, hold};
 pub use identity::{
     AccessKeyRecord, AccountRecord, EntityRecord, Identity, IdentityChange, IdentityKey,
     RoleRecord, UserRecord,
