@@ -13,7 +13,9 @@ use formiga_auth::credentials::{AccessKeyId, SecretKey};
 use formiga_auth::session_token::{SessionGrant, SessionTooLarge, TokenKey};
 use formiga_auth::sigv4::SignatureError;
 use formiga_auth::time::Timestamp;
-use formiga_store::{Append, AppendError, Change, Epoch, IdentityChange, Store};
+use formiga_store::{
+    AccessKeyRecord, Append, AppendError, Change, Epoch, Identity, IdentityChange, Store,
+};
 use formiga_wire::error::ErrorKind;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -77,9 +79,11 @@ impl Identities {
             random,
         } = parts;
         let stored = store.identities().await.map_err(|error| KeysError(error.to_string()))?;
+        // What an older master key sealed is sealed anew, so that the older one can go.
+        let resealed = resealed(&stored, &seal, &random);
         let state = State::restore(declared, stored, accepts, &seal)?;
         let token_keys = seal.token_keys();
-        Ok(Identities {
+        let identities = Identities {
             state: RwLock::new(state),
             changing: Arc::default(),
             seal,
@@ -88,7 +92,10 @@ impl Identities {
             epoch,
             clock,
             random,
-        })
+        };
+        let appended = identities.append(&resealed).await;
+        appended.map_err(|error| KeysError(error.to_string()))?;
+        Ok(identities)
     }
 
     /// Who there is at the moment.
@@ -185,6 +192,16 @@ impl Identities {
         let key = self.token_keys.first().expect("there is a key for tokens");
         key.issue(grant, &self.random.bytes())
     }
+}
+
+fn resealed(stored: &[Identity], seal: &Seal, random: &Random) -> Vec<IdentityChange> {
+    let anew = |identity: &Identity| {
+        let Identity::AccessKey(key) = identity else { return None };
+        let sealed_secret = seal.reseal(&key.id, &key.sealed_secret, random)?;
+        let key = AccessKeyRecord { sealed_secret, ..key.clone() };
+        Some(IdentityChange::Put(Identity::AccessKey(key)))
+    };
+    stored.iter().filter_map(anew).collect()
 }
 
 /// A change was not acknowledged. The detail stays in the log.

@@ -30,6 +30,17 @@ impl Seal {
         String::from_utf8(secret.to_vec()).ok().map(SecretKey::new)
     }
 
+    /// A secret under the current master key, if an older one sealed it.
+    pub(super) fn reseal(
+        &self,
+        access_key_id: &str,
+        sealed: &[u8],
+        random: &Random,
+    ) -> Option<Vec<u8>> {
+        let id = access_key_id.as_bytes();
+        self.0.reseal(ACCESS_KEY, id, sealed, random.bytes()).ok().flatten()
+    }
+
     /// A key for tokens from each master key: while an older one is given, so are its sessions good.
     pub(super) fn token_keys(&self) -> Vec<TokenKey> {
         let of = |key: &formiga_store::MasterKey| {

@@ -4,7 +4,7 @@ use formiga_engine::names::AccountId;
 use formiga_engine::time::Timestamp as EngineTime;
 use formiga_store::{
     AccessKeyRecord, EntityRecord, Identity, IdentityKey, MasterKey, MasterKeys, MemoryStore,
-    RoleRecord, UserRecord,
+    RoleRecord, SqliteOptions, SqliteStore, UserRecord,
 };
 
 use super::*;
@@ -68,8 +68,8 @@ async fn identities(stored: Vec<Identity>) -> (Arc<Identities>, Arc<MemoryStore>
     (load(&store, epoch, seal(1)).await.unwrap(), store)
 }
 
-async fn load(
-    store: &Arc<MemoryStore>,
+async fn load<S: Store>(
+    store: &Arc<S>,
     epoch: Epoch,
     seal: Seal,
 ) -> Result<Arc<Identities>, KeysError> {
@@ -207,24 +207,29 @@ async fn a_change_that_is_not_durable_is_not_seen() {
     assert!(arn(&identities, KEY, None).is_some());
 }
 
+/// On a disk, where a change takes its time.
 #[tokio::test]
-async fn a_change_is_stored_whether_or_not_anybody_waits_for_it() {
-    let (identities, store) = everybody().await;
-    let gone = vec![IdentityChange::Remove(IdentityKey::AccessKey(KEY.to_owned()))];
+async fn a_change_is_stored_and_seen_whether_or_not_anybody_waits_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    let store = Arc::new(store);
+    let epoch = store.acquire().await.unwrap().epoch;
+    let identities = load(&store, epoch, seal(1)).await.unwrap();
+    let made = [user(USER, "alice"), key(KEY, Some(USER), true)];
     {
-        let change = identities.change(Uuid::nil(), |_| Ok((gone, ())));
-        let mut change = std::pin::pin!(change);
+        let made = made.map(IdentityChange::Put).to_vec();
+        let mut change = std::pin::pin!(identities.change(Uuid::nil(), |_| Ok((made, ()))));
         // It is polled once, and then its caller hangs up.
         std::future::poll_fn(|cx| {
-            let _ = change.as_mut().poll(cx);
+            assert!(change.as_mut().poll(cx).is_pending());
             std::task::Poll::Ready(())
         })
         .await;
     }
+    // The next change waits for it.
     identities.change(Uuid::nil(), |_| Ok((Vec::new(), ()))).await.unwrap();
-    assert_eq!(arn(&identities, KEY, None), None);
-    let stored = store.identities().await.unwrap();
-    assert!(!stored.iter().any(|it| it.key() == IdentityKey::AccessKey(KEY.to_owned())));
+    assert!(arn(&identities, KEY, None).is_some());
+    assert_eq!(store.identities().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -234,6 +239,22 @@ async fn secrets_under_another_master_key_are_refused_at_the_start() {
     let refusal = load(&store, epoch, seal(2)).await.err().unwrap().to_string();
     assert!(refusal.contains("cannot be unsealed"), "{refusal}");
     assert!(load(&store, epoch, seal(1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_an_older_master_key_sealed_is_sealed_anew() {
+    let (before, store) = everybody().await;
+    let sessions = sessions(&before);
+    let epoch = store.acquire().await.unwrap().epoch;
+    let master = |byte| MasterKey::new([byte; 32].into());
+    let both = Seal::new(Arc::new(MasterKeys::new(master(2), vec![master(1)])));
+    let rotated = load(&store, epoch, both).await.unwrap();
+    // Sessions go on while the older key is given.
+    let (id, token) = &sessions[1];
+    assert!(arn(&rotated, id, Some(token)).is_some());
+    let alone = load(&store, epoch, seal(2)).await.unwrap();
+    assert!(arn(&alone, KEY, None).is_some());
+    assert_eq!(arn(&alone, id, Some(token)), None);
 }
 
 #[tokio::test]
