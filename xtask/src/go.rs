@@ -7,7 +7,7 @@ use crate::steps::run_to_success;
 use crate::suites::{Suite, answer, command_in, folder};
 use crate::workspace;
 
-pub(crate) const SUITE: Suite = Suite { name: "Go", missing, dependencies, tests };
+pub(crate) const SUITE: Suite = Suite { name: "SDK tests, Go", missing, dependencies, tests };
 
 const GO_MINOR_MIN: u32 = 24;
 

@@ -11,7 +11,7 @@ use crate::steps::run_to_success;
 use crate::suites::{Suite, answer, command_in, folder};
 use crate::workspace;
 
-pub(crate) const SUITE: Suite = Suite { name: "Java", missing, dependencies, tests };
+pub(crate) const SUITE: Suite = Suite { name: "SDK tests, Java", missing, dependencies, tests };
 
 const JAVA_MIN: u32 = 17;
 const MAVEN: &str = if cfg!(windows) { "mvn.cmd" } else { "mvn" };

@@ -4,12 +4,15 @@
 //! to be installed; a command fetches what it misses into the target directory.
 
 mod bench;
+mod browser;
 mod check;
+mod chromium;
 mod deny;
 mod edges;
 mod go;
 mod java;
 mod javascript;
+mod node;
 mod passed;
 mod python;
 mod run;

@@ -1,16 +1,18 @@
-//! The suites of `tests/sdk` in other languages than Python: what each needs, and how it runs.
+//! The suites against the real binary in other languages than Python: what each needs, and how it
+//! runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
+use crate::browser;
 use crate::go;
 use crate::java;
 use crate::javascript;
 use crate::steps::{Steps, run_to_success};
 use crate::workspace;
 
-/// The tests of one SDK, run by the tools of its language.
+/// Tests against the real binary, run by the tools of their language.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     /// What has to be installed and is not.
@@ -21,24 +23,24 @@ pub(crate) struct Suite {
     pub(crate) tests: fn() -> Command,
 }
 
-pub(crate) const SUITES: [&Suite; 3] = [&javascript::SUITE, &java::SUITE, &go::SUITE];
+pub(crate) const SUITES: [&Suite; 4] =
+    [&javascript::SUITE, &java::SUITE, &go::SUITE, &browser::SUITE];
 
 impl Suite {
     /// Runs the suite as two steps: its dependencies, then its tests.
     pub(crate) fn run(&self, steps: &mut Steps, built: bool) {
-        let name = format!("SDK tests, {}", self.name);
         if let Some(reason) = (self.missing)() {
-            steps.missing(&name, reason);
+            steps.missing(self.name, reason);
             return;
         }
-        let dependencies = format!("what the SDK tests need, {}", self.name);
+        let dependencies = format!("{}: what they need", self.name);
         let fetched = steps.step(&dependencies, self.dependencies).is_some();
         if built && fetched {
-            steps.step(&name, || {
+            steps.step(self.name, || {
                 run_to_success((self.tests)().env("FORMIGA_BIN", workspace::formiga("debug")))
             });
         } else {
-            steps.skip(&name, "a step before it failed");
+            steps.skip(self.name, "a step before it failed");
         }
     }
 }
