@@ -7,3 +7,4 @@ mod operators;
 mod roles;
 mod scene;
 mod truth_table;
+mod twins;

@@ -3,11 +3,11 @@
 use crate::scene::Scene;
 
 /// Number, caller, action, identity policy, session policy, queue policy, decision.
-type Row =
+pub(crate) type Row =
     (u32, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const ROWS: [Row; 92] = [
+pub(crate) const ROWS: [Row; 92] = [
     (1, "root", "SendMessage", "-", "-", "-", "allow"),
     (2, "root", "SendMessage", "-", "-", "!*", "DENY-res"),
     (3, "root", "SendMessage", "-", "-", "!A", "DENY-res"),
