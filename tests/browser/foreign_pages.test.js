@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { WAYS, send } from './attacks.js';
 import { Server } from './formiga.js';
-import { Recorder, Site, launch, strictServer, until } from './support.js';
+import { Recorder, Site, launch, rootSignature, strictServer, until } from './support.js';
 
 const SECRET = 'a body that nobody may see';
 let browser;
@@ -21,14 +21,13 @@ after(async () => {
   await browser?.close();
 });
 
-/** Calls an action as a client that is no browser, and needs no key where nobody is checked. */
+/** Calls an action as the root of account A, and as a client that is no browser. */
 async function call(endpoint, action, input) {
+  const body = JSON.stringify(input);
   const answer = await fetch(endpoint, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/x-amz-json-1.0', 'X-Amz-Target': `AmazonSQS.${action}`,
-      // `fetch` of Node says this of itself, as browsers do.
-      'Sec-Fetch-Site': 'none' },
-    body: JSON.stringify(input),
+    headers: rootSignature(endpoint, `AmazonSQS.${action}`, body),
+    body,
   });
   assert.equal(answer.status, 200, `${action}: ${await answer.clone().text()}`);
   return answer.text();
@@ -128,20 +127,29 @@ async function dump(endpoint, url) {
   return `${queues}${attributes}`;
 }
 
+async function createQueue({ endpoint }, attributes) {
+  const input = { QueueName: 'q', Attributes: attributes };
+  return JSON.parse(await call(endpoint, 'CreateQueue', input)).QueueUrl;
+}
+
+const EVERYBODY = JSON.stringify({
+  Statement: [{ Effect: 'Allow', Principal: '*', Action: 'sqs:*', Resource: '*' }],
+});
+
+/** A queue that is open to everybody tells the rules about browsers from those about signatures. */
 const MODES = {
-  'where nobody is checked': {
-    start: () => Server.start(),
-    url: async ({ endpoint }) => JSON.parse(await call(endpoint, 'CreateQueue', { QueueName: 'q' })).QueueUrl,
-  },
+  'where nobody is checked': { start: () => Server.start(), attributes: {} },
+  'where callers are checked': { start: () => strictServer(), attributes: {} },
+  'where a policy lets everybody in': { start: () => strictServer(), attributes: { Policy: EVERYBODY } },
 };
 
-for (const [mode, { start, url: create }] of Object.entries(MODES)) {
+for (const [mode, { start, attributes }] of Object.entries(MODES)) {
   for (const origin of Object.keys(ORIGINS)) {
     test(`${mode}, a page of ${origin} reads and changes nothing`, async () => {
       const server = await start();
       const recorder = await Recorder.before(server.endpoint);
       try {
-        const url = await create(server);
+        const url = await createQueue(server, attributes);
         await call(server.endpoint, 'SendMessage', { QueueUrl: url, MessageBody: SECRET });
         const before = await dump(server.endpoint, url);
         const reads = await attack(origin, recorder, url);
@@ -160,3 +168,28 @@ for (const [mode, { start, url: create }] of Object.entries(MODES)) {
     });
   }
 }
+
+/** What a browser does not send without asking first, and what the Query protocol does not read. */
+const HARMLESS = [
+  'fetch, JSON with a target', 'fetch, JSON', 'fetch, a PUT', 'fetch, text/plain, no-cors',
+  'a form element, text/plain', 'a form element, multipart',
+];
+
+test('the same requests without the marks of a browser do what they ask for', async () => {
+  const server = await Server.start();
+  const recorder = await Recorder.before(server.endpoint, { blind: true });
+  try {
+    const url = await createQueue(server, {});
+    await attack('another site', recorder, url, (way, action) => action === 'SendMessage');
+    const done = Object.keys(WAYS).filter((way) =>
+      recorder.seen.get(`${way}: SendMessage`).some((answer) => answer.endsWith(' 200')));
+    const dangerous = Object.keys(WAYS).filter((way) => !HARMLESS.includes(way));
+    assert.deepEqual(done, dangerous);
+    const asked = { QueueUrl: url, AttributeNames: ['ApproximateNumberOfMessages'] };
+    const { Attributes } = JSON.parse(await call(server.endpoint, 'GetQueueAttributes', asked));
+    assert.ok(Number(Attributes.ApproximateNumberOfMessages) >= dangerous.length);
+  } finally {
+    recorder.close();
+    await server.stop();
+  }
+});

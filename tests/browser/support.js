@@ -1,5 +1,6 @@
 // A real Chromium, and a recorder between it and the server under test.
 
+import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -118,6 +119,30 @@ export async function strictServer(args = []) {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The headers of a request in JSON that `ROOT` signs. */
+export function rootSignature(endpoint, target, body) {
+  const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+  const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const headers = {
+    'content-type': 'application/x-amz-json-1.0',
+    host: new URL(endpoint).host,
+    'x-amz-date': time,
+    'x-amz-target': target,
+  };
+  const names = Object.keys(headers).join(';');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`).join('');
+  const canonical = `POST\n/\n\n${lines}\n${names}\n${sha256(body)}`;
+  const scope = `${time.slice(0, 8)}/us-east-1/sqs/aws4_request`;
+  const key = scope.split('/').reduce(hmac, `AWS4${ROOT.secretAccessKey}`);
+  const signed = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`;
+  const signature = hmac(key, signed).toString('hex');
+  const credential = `Credential=${ROOT.accessKeyId}/${scope}`;
+  const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=${names}, Signature=${signature}`;
+  const { host, ...rest } = headers;
+  return { ...rest, authorization };
 }
 
 /** Waits until `look` finds something, and returns it. */
