@@ -171,6 +171,25 @@ fn of_several_noisy_tenants_the_one_with_the_fewest_in_flight_comes_first() {
 }
 
 #[test]
+fn noisy_tenants_with_equally_many_in_flight_share_the_consumers() {
+    let mut scene = with_window(4096);
+    let tenants = ["a", "b", "c"];
+    for _ in 0..300 {
+        tenants.iter().for_each(|tenant| send_many(&mut scene, tenant, 1));
+    }
+    let mut received = BTreeMap::<_, usize>::new();
+    for _ in 0..300 {
+        let messages = scene.receive_messages(1, None);
+        let (tenant, message) = &messages[0];
+        *received.entry(tenant.clone()).or_default() += 1;
+        scene.advance(secs(1));
+        let handle = ReceiptHandle { position: message.message.position, receive_count: 1 };
+        scene.apply(&Command::Delete(vec![handle]));
+    }
+    assert!(received.values().all(|count| (90..=110).contains(count)), "{received:?}");
+}
+
+#[test]
 fn a_quiet_tenant_again_is_served_in_its_turn() {
     let mut scene = with_window(256);
     noisy_backlog(&mut scene, 1_000);

@@ -65,6 +65,11 @@ impl Processing {
         }
     }
 
+    /// How many milliseconds a group took.
+    pub(super) fn of(&self, group: Group) -> u64 {
+        self.by_group.of(group)
+    }
+
     /// The groups that took more than a tenth of the time.
     pub(super) fn noisy(&self) -> impl Iterator<Item = Group> + '_ {
         let much = |(millis, _): &(u64, Group)| *millis * 10 > self.total;

@@ -24,7 +24,8 @@ pub(super) struct Tenants {
     /// How many waiting messages of each tenant are held.
     held: BTreeMap<Group, usize>,
     skipped: BTreeMap<Group, Skipped>,
-    /// The noisy tenants, those with the fewest messages in flight first.
+    /// The noisy tenants in the order in which they are served: those with the fewest messages in
+    /// flight first, and among equals those that took the least processing time.
     noisy: Vec<Group>,
     /// How many messages of noisy tenants are held in all.
     room: usize,
@@ -57,7 +58,7 @@ impl Tenants {
         }
     }
 
-    /// The noisy tenants, those with the fewest messages in flight first.
+    /// The noisy tenants, in the order in which they are served.
     pub(super) fn noisy(&self) -> &[Group] {
         &self.noisy
     }
@@ -76,7 +77,7 @@ impl Tenants {
         let by_count = self.in_flight.highest().take_while(many);
         let mut noisy: Vec<Group> =
             by_count.map(|(_, group)| group).chain(self.processing.noisy()).collect();
-        noisy.sort_by_key(|group| (self.in_flight.of(*group), *group));
+        noisy.sort_by_key(|group| (self.in_flight.of(*group), self.processing.of(*group), *group));
         noisy.dedup();
         self.noisy = noisy;
         self.skipped.retain(|_, skipped| {
