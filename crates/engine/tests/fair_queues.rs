@@ -236,6 +236,13 @@ fn old_handles_put_no_more_in_flight_than_is_allowed() {
     assert_eq!(scene.change_visibility("noisy5", secs(10)), refused);
     assert_eq!(scene.counters().1, 40);
     assert_eq!(scene.change_visibility("noisy5", secs(0)), Ok(()), "it is visible as before");
+
+    scene.delete("quiet0");
+    assert_eq!(scene.counters().1, 39);
+    let changes = [5, 6, 5].map(|n| (scene.handle(&format!("noisy{n}")), secs(10)));
+    let (reply, _) = scene.apply(&Command::ChangeVisibility(changes.into()));
+    assert_eq!(reply, Reply::VisibilityChanged(vec![Ok(()), refused, Ok(())]));
+    assert_eq!(scene.counters().1, 40);
 }
 
 /// One step of a history.

@@ -32,8 +32,17 @@ impl Queue {
         changes: &[(ReceiptHandle, Duration)],
     ) -> (Reply, Vec<Record>) {
         let mut records = Vec::with_capacity(changes.len());
+        let mut hidden = Vec::new();
         let mut decide = |&(handle, timeout): &(ReceiptHandle, Duration)| {
             let receives = self.change(now, handle, timeout)?;
+            let in_flight =
+                self.window.is_in_flight(handle.position) || hidden.contains(&handle.position);
+            if receives.visible_at > now && !in_flight {
+                if hidden.len() == self.receivable_max() {
+                    return Err(VisibilityRefusal::OverInFlightLimit);
+                }
+                hidden.push(handle.position);
+            }
             records.push(Record::VisibilityChanged { position: handle.position, receives });
             Ok(())
         };
@@ -56,10 +65,6 @@ impl Queue {
         let visible_at = now + timeout;
         if visible_at > receives.last_at + VISIBILITY_TIMEOUT_TOTAL_MAX {
             return Err(VisibilityRefusal::BeyondTotalMax);
-        }
-        let hides = visible_at > now && !self.window.is_in_flight(handle.position);
-        if hides && self.receivable_max() == 0 {
-            return Err(VisibilityRefusal::OverInFlightLimit);
         }
         Ok(Receives { visible_at, ..receives })
     }
