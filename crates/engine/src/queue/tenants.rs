@@ -176,7 +176,8 @@ impl Tenants {
         self.held(group) < self.refill()
     }
 
-    fn held(&self, group: Group) -> usize {
+    /// How many waiting messages of a tenant are held.
+    pub(super) fn held(&self, group: Group) -> usize {
         self.held.get(&group).copied().unwrap_or_default()
     }
 

@@ -124,9 +124,12 @@ impl Window {
             }
             Order::Tenants(tenants) if tenants.noisy().is_empty() => Box::new(available()),
             Order::Tenants(tenants) => {
+                // How many there are is known: behind the last one nothing is looked for.
                 let quiet = available().filter(|message| !tenants.is_noisy(message));
+                let quiet = quiet.take(self.waiting.len() - tenants.held_noisy());
                 let noisy = tenants.noisy().iter().flat_map(move |group| {
-                    available().filter(move |message| message.group == Some(*group))
+                    let of_group = available().filter(move |message| message.group == Some(*group));
+                    of_group.take(tenants.held(*group))
                 });
                 Box::new(quiet.chain(noisy))
             }
