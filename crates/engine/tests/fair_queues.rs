@@ -217,6 +217,25 @@ fn everything_skipped_is_received_in_the_end() {
 }
 
 #[test]
+fn a_page_is_read_for_all_noisy_tenants_together() {
+    let mut scene = Scene::queue();
+    let tenants = 9;
+    for n in 0..20_000 {
+        send_many(&mut scene, &format!("tenant {}", n % tenants), 1);
+    }
+    for _ in 0..40 {
+        assert_eq!(scene.receive_with(10, Some(secs(43_200))).len(), 10);
+    }
+    look_ahead(&mut scene);
+    scene.reads = 0;
+    for _ in 0..1_000 {
+        assert_eq!(scene.receive_with(10, Some(secs(43_200))).len(), 10);
+        look_ahead(&mut scene);
+    }
+    assert!(scene.reads < 10_000 / 40, "{} reads", scene.reads);
+}
+
+#[test]
 fn old_handles_put_no_more_in_flight_than_is_allowed() {
     let limits = QueueLimits { in_flight_max: 40, window: 256, page: 64, ..QueueLimits::default() };
     let mut scene = Scene::with(QueueAttributes::default(), limits);

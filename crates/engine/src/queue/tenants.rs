@@ -161,19 +161,21 @@ impl Tenants {
         self.skipped.insert(group, Skipped { first, end });
     }
 
-    /// How many messages of one tenant are taken in at a time, when fewer of it are held.
-    pub(super) fn refill(&self) -> usize {
+    /// Of a tenant of whom fewer messages are held more are read; at most twice as many are held.
+    fn refill(&self) -> usize {
         (self.room / 2 / self.noisy.len().max(1)).max(RECEIVE_MESSAGES_MAX as usize)
+    }
+
+    /// How many messages are read at a time for the sake of tenants of whom little is held: what
+    /// is read for one of them is taken in for the others, too.
+    pub(super) fn page(&self) -> usize {
+        (self.room / 2).max(RECEIVE_MESSAGES_MAX as usize)
     }
 
     /// Where reading resumes for a tenant of whom little is held.
     pub(super) fn resume_at(&self) -> Option<Position> {
-        let resumable = self.skipped.iter().filter(|(group, _)| self.is_resumable(**group));
+        let resumable = self.skipped.iter().filter(|(group, _)| self.held(**group) < self.refill());
         resumable.map(|(_, skipped)| skipped.first).min()
-    }
-
-    fn is_resumable(&self, group: Group) -> bool {
-        self.held(group) < self.refill()
     }
 
     /// How many waiting messages of a tenant are held.
@@ -181,38 +183,36 @@ impl Tenants {
         self.held.get(&group).copied().unwrap_or_default()
     }
 
-    /// What was read of the skipped messages from `from` up to and without `until` is to be held:
-    /// tells which of `rows` that is. `last` says that nothing behind it counts as skipped: it was
-    /// not looked at, or there is nothing.
+    /// What was read of the skipped messages from `from` up to and without `until` is to be held,
+    /// as far as there is room for it: tells which of `rows` that is. `last` says that nothing
+    /// behind it counts as skipped: it was not looked at, or there is nothing.
     pub(super) fn resume(
         &mut self,
         from: Position,
         until: Position,
         last: bool,
-        rows: Vec<StoredMessage>,
+        rows: &[StoredMessage],
     ) -> Vec<StoredMessage> {
-        let resumed: Vec<(Group, Skipped)> = self
-            .skipped
-            .iter()
-            .filter(|(group, skipped)| {
-                (from..until).contains(&skipped.first) && self.is_resumable(**group)
-            })
-            .map(|(group, skipped)| (*group, *skipped))
-            .collect();
-        for (group, skipped) in &resumed {
-            if last || skipped.end <= until {
-                self.skipped.remove(group);
+        let most = 2 * self.refill();
+        let inside = |(_, skipped): &(&Group, &Skipped)| (from..until).contains(&skipped.first);
+        let resumed: Vec<(Group, Skipped)> =
+            self.skipped.iter().filter(inside).map(|(group, skipped)| (*group, *skipped)).collect();
+        let mut wanted = Vec::new();
+        for (group, Skipped { first, end }) in resumed {
+            let room = most.saturating_sub(self.held(group));
+            let skipped = |row: &&StoredMessage| {
+                row.group == Some(group) && (first..end.min(until)).contains(&row.position)
+            };
+            let mut of_group = rows.iter().filter(skipped);
+            wanted.extend(of_group.by_ref().take(room).cloned());
+            let next = of_group.next().map(|row| row.position);
+            if next.is_none() && (last || end <= until) {
+                self.skipped.remove(&group);
             } else {
-                self.skipped.insert(*group, Skipped { first: until, ..*skipped });
+                self.skipped.insert(group, Skipped { first: next.unwrap_or(until), end });
             }
         }
-        let resumed: BTreeMap<_, _> = resumed.into_iter().collect();
-        let wanted = |row: &StoredMessage| {
-            let skipped = row.group.and_then(|group| resumed.get(&group));
-            let inside = |skipped: &Skipped| (skipped.first..skipped.end).contains(&row.position);
-            row.position < until && skipped.is_some_and(inside)
-        };
-        rows.into_iter().filter(wanted).collect()
+        wanted
     }
 
     /// What lies at `frontier` or behind it will be looked at again.

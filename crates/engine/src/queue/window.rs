@@ -314,11 +314,11 @@ impl Window {
     }
 
     /// Where reading resumes for a group or tenant whose next messages were let go, and how many
-    /// messages of a tenant are taken in at most.
+    /// messages are read for a tenant at most.
     pub(super) fn resume_at(&self) -> Option<(Position, usize)> {
         match &self.order {
             Order::Groups(groups) => groups.resume_at().map(|at| (at, usize::MAX)),
-            Order::Tenants(tenants) => tenants.resume_at().map(|at| (at, tenants.refill())),
+            Order::Tenants(tenants) => tenants.resume_at().map(|at| (at, tenants.page())),
         }
     }
 
@@ -374,7 +374,7 @@ impl Window {
             }
             Order::Tenants(tenants) => {
                 let (until, nothing_behind) = bounds(self.frontier);
-                let wanted = tenants.resume(from, until, nothing_behind, rows);
+                let wanted = tenants.resume(from, until, nothing_behind, &rows);
                 for row in wanted {
                     if !self.is_in_flight(row.position) {
                         self.hold(row);
