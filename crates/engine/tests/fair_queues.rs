@@ -201,6 +201,21 @@ fn a_quiet_tenant_again_is_served_in_its_turn() {
 }
 
 #[test]
+fn a_quiet_tenant_again_is_not_overtaken_for_ever_while_the_window_is_full() {
+    let mut scene = with_window(256);
+    noisy_backlog(&mut scene, 1_000);
+    look_ahead(&mut scene);
+    (0..30).for_each(|n| scene.delete(&format!("noisy{n}")));
+    (0..200).for_each(|n| scene.send(&format!("other{n}")));
+    for n in 30..1_000 {
+        scene.send(&format!("later{n}"));
+        look_ahead(&mut scene);
+        assert_eq!(scene.receive_with(1, None), [format!("noisy{n}")]);
+        scene.delete(&format!("noisy{n}"));
+    }
+}
+
+#[test]
 fn everything_skipped_is_received_in_the_end() {
     let mut scene = with_window(64);
     for n in 0..3_000 {

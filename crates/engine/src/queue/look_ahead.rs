@@ -10,16 +10,17 @@ impl Queue {
     pub fn looks_ahead(&self) -> bool {
         let available_until = self.available_until(self.latest);
         let may_have_room = self.window.has_room() || self.window.has_too_much_noisy();
-        may_have_room && self.window.look_ahead_at(available_until).is_some()
+        self.window.look_ahead_at(available_until, may_have_room).is_some()
     }
 
     /// One page.
     pub(super) fn needs_to_look_ahead(&mut self, now: Timestamp) -> Option<Need> {
         self.window.skip_noisy();
-        if self.supplied.pages > 0 || !self.window.has_room() {
+        if self.supplied.pages > 0 {
             return None;
         }
-        let (from, limit) = self.window.look_ahead_at(self.available_until(now))?;
+        let has_room = self.window.has_room();
+        let (from, limit) = self.window.look_ahead_at(self.available_until(now), has_room)?;
         let from_frontier = self.window.frontier() == Some(from);
         let from = if from_frontier { from.max(self.first_unexpired(now)) } else { from };
         Some(Need::Page { from, limit: limit.min(self.limits.page) })

@@ -178,6 +178,14 @@ impl Tenants {
         resumable.map(|(_, skipped)| skipped.first).min()
     }
 
+    /// The same for those tenants that are quiet.
+    pub(super) fn quiet_resume_at(&self) -> Option<Position> {
+        let quiet = |(group, _): &(&Group, &Skipped)| {
+            !self.noisy.contains(group) && self.held(**group) < self.refill()
+        };
+        self.skipped.iter().filter(quiet).map(|(_, skipped)| skipped.first).min()
+    }
+
     /// How many waiting messages of a tenant are held.
     pub(super) fn held(&self, group: Group) -> usize {
         self.held.get(&group).copied().unwrap_or_default()

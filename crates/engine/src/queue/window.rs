@@ -333,10 +333,21 @@ impl Window {
     }
 
     /// Where to read on in search of messages of quiet tenants, while there are noisy ones; or for
-    /// the next messages of a tenant of whom little is held.
-    pub(super) fn look_ahead_at(&self, available_until: Timestamp) -> Option<(Position, usize)> {
+    /// the next messages of a tenant of whom little is held. Without room only those of a tenant
+    /// that is quiet again are read: what came later makes room for them.
+    pub(super) fn look_ahead_at(
+        &self,
+        available_until: Timestamp,
+        has_room: bool,
+    ) -> Option<(Position, usize)> {
         let Order::Tenants(tenants) = &self.order else { return None };
         let available = |at: &(Position, usize)| at.0.available_at <= available_until;
+        if !has_room {
+            let last = self.waiting.last_key_value().map(|(position, _)| *position);
+            let older = |at: &Position| last.is_some_and(|last| *at < last);
+            let resumed = tenants.quiet_resume_at().filter(older).map(|at| (at, tenants.page()));
+            return resumed.filter(available);
+        }
         let from_frontier = || {
             let quiet = self.waiting.len() - tenants.held_noisy();
             let enough = tenants.noisy().is_empty() || quiet >= self.limit / QUIET_PART;
