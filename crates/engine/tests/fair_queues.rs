@@ -75,6 +75,19 @@ fn a_quiet_message_comes_first_however_many_noisy_ones_wait() {
 }
 
 #[test]
+fn what_is_upcoming_is_told_in_the_order_of_delivery() {
+    let mut scene = with_window(256);
+    noisy_backlog(&mut scene, 100);
+    send_many(&mut scene, "quiet", 3);
+    let delayed = scene.new_message("delayed", Some(secs(1)));
+    scene.apply(&Command::Send(vec![delayed]));
+    let upcoming: Vec<_> = scene.queue.upcoming().map(|message| message.position).collect();
+    let received = (0..10).flat_map(|_| scene.receive_messages(10, None));
+    let received: Vec<_> = received.map(|(_, received)| received.message.position).collect();
+    assert_eq!(upcoming, received);
+}
+
+#[test]
 fn once_looked_through_a_backlog_is_not_read_for_a_quiet_message() {
     let mut scene = with_window(256);
     noisy_backlog(&mut scene, 10_000);

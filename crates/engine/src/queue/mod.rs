@@ -470,7 +470,7 @@ impl Queue {
 
     /// The messages at hand that will be received next, as far as can be told now.
     pub fn upcoming(&self) -> impl Iterator<Item = &StoredMessage> {
-        self.window.waiting()
+        self.window.deliverable(self.available_until(self.latest))
     }
 
     /// Whether a message that was at hand still is.
