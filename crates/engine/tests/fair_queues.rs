@@ -264,6 +264,39 @@ fn a_page_is_read_for_all_noisy_tenants_together() {
 }
 
 #[test]
+fn one_receive_does_not_read_a_backlog_that_is_skipped_as_a_whole() {
+    let target = scene::key("failed");
+    let redrive_policy = Some(RedrivePolicy {
+        dead_letter_target_arn: target.arn().to_string(),
+        target: target.clone(),
+        max_receive_count: 1,
+    });
+    let attributes = QueueAttributes { redrive_policy, ..QueueAttributes::default() };
+    let limits = QueueLimits { window: 256, page: 64, outbox_max: 4, ..QueueLimits::default() };
+    let mut scene = Scene::with(attributes, limits);
+    scene.store.queues.insert(target, QueueId(2));
+    send_many(&mut scene, "noisy", 10_000);
+    // 60 that will be dead letters, of which only four can be on their way, and 40 in flight.
+    for _ in 0..6 {
+        scene.receive_with(10, Some(secs(10)));
+    }
+    for _ in 0..4 {
+        scene.receive_with(10, Some(secs(3600)));
+    }
+    scene.advance(secs(11));
+    scene.queue.advance(scene.now);
+    assert!(scene.queue.looks_ahead());
+    scene.apply(&Command::LookAhead);
+    scene.reads = 0;
+    scene.receive();
+    assert!(scene.reads <= 20, "{} reads in one receive", scene.reads);
+    // A quiet tenant's message behind all that is found all the same, between commands.
+    send_many(&mut scene, "quiet", 1);
+    look_ahead(&mut scene);
+    assert_eq!(scene.receive(), ["quiet"]);
+}
+
+#[test]
 fn old_handles_put_no_more_in_flight_than_is_allowed() {
     let limits = QueueLimits { in_flight_max: 40, window: 256, page: 64, ..QueueLimits::default() };
     let mut scene = Scene::with(QueueAttributes::default(), limits);

@@ -129,6 +129,24 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_CONNECTIONS_MAX", default_value_t = 0, value_name = "CONNECTIONS")]
     pub connections_max: usize,
 
+    /// How many requests a second each account may make; beyond, requests are answered
+    /// `RequestThrottled`. 0 is no limit.
+    #[arg(long, env = "FORMIGA_ACCOUNT_RATE", default_value_t = 0, value_name = "REQUESTS")]
+    pub account_rate: u32,
+
+    /// How many requests an account may make at once after a pause; 0 is as many as in a second.
+    #[arg(long, env = "FORMIGA_ACCOUNT_BURST", default_value_t = 0, value_name = "REQUESTS")]
+    pub account_burst: u32,
+
+    /// How many requests a second may be made on each queue; beyond, requests are answered
+    /// `RequestThrottled`. 0 is no limit.
+    #[arg(long, env = "FORMIGA_QUEUE_RATE", default_value_t = 0, value_name = "REQUESTS")]
+    pub queue_rate: u32,
+
+    /// How many requests may be made on a queue at once after a pause; 0 is as many as in a second.
+    #[arg(long, env = "FORMIGA_QUEUE_BURST", default_value_t = 0, value_name = "REQUESTS")]
+    pub queue_burst: u32,
+
     /// How many messages of one queue may be in flight.
     #[arg(long, env = "FORMIGA_IN_FLIGHT_MAX", default_value_t = 120_000, value_name = "MESSAGES")]
     pub in_flight_max: usize,

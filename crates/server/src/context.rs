@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use formiga_auth::caller as auth;
 use formiga_engine::catalog::CatalogChange;
 use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
 use formiga_wire::error::{ErrorKind, QUEUE_DOES_NOT_EXIST};
@@ -13,6 +14,7 @@ use crate::error::{self, ApiError};
 use crate::queue_url;
 use crate::queues::{Directory, QueueHandle};
 use crate::random::Random;
+use crate::rates::Rates;
 
 /// Whose queues a request is about, unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) queues: Arc<Directory>,
     /// Where message ids come from.
     pub(crate) random: Arc<Random>,
+    /// How often accounts and queues may be asked.
+    pub(crate) rates: Arc<Rates>,
     /// Who calls, as far as anyone can tell without checking signatures.
     pub(crate) caller: Caller,
     /// Who calls for sure, and how, where that is checked.
@@ -81,7 +85,17 @@ impl Context {
         let key = key.ok_or_else(queue_does_not_exist)?;
         let queue = self.queues.find(&key);
         authorize(&key, queue.as_ref())?;
-        queue.ok_or_else(queue_does_not_exist)
+        let queue = queue.ok_or_else(queue_does_not_exist)?;
+        // Who may not use the queue takes nothing of what others may.
+        self.rates.take_of_queue(&key)?;
+        Ok(queue)
+    }
+
+    /// The account whose calls a request is one of; none if it is known that nobody signed it.
+    pub(crate) fn account_of_caller(&self) -> Option<AccountId> {
+        let is_anonymous =
+            |access: &Access| matches!(access.principal.caller, auth::Caller::Anonymous);
+        (!self.access.as_ref().is_some_and(is_anonymous)).then_some(self.caller.account)
     }
 
     /// Who sends, as receivers are told: the caller's id, or the account where nobody is checked.

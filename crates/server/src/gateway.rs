@@ -32,6 +32,7 @@ use crate::error::{self, ApiError};
 use crate::peers::Peers;
 use crate::queues::Directory;
 use crate::random::Random;
+use crate::rates::Rates;
 use crate::signature::{Arrived, Verifier};
 use crate::{audit, formiga, iam, queue_url, sqs, sts};
 
@@ -41,6 +42,7 @@ pub(crate) struct Gateway {
     pub(crate) store: Arc<dyn formiga_store::Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<Random>,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) browsers: BrowserRules,
     pub(crate) peers: Peers,
     /// What checks who calls; none if nobody is checked.
@@ -299,6 +301,7 @@ impl Gateway {
         Context {
             queues: self.queues.clone(),
             random: self.random.clone(),
+            rates: self.rates.clone(),
             caller,
             access: verified.access,
             request_id,
@@ -326,6 +329,11 @@ impl Gateway {
                 call.keep_exchange();
             }
         }
+        let throttled = match call.service() {
+            Service::Sqs => ErrorKind::RequestThrottled,
+            _ => ErrorKind::Throttling,
+        };
+        context.rates.take_of_account(context.account_of_caller(), throttled)?;
         let answer = match call.operation.service {
             _ if call.service() == Service::Sts => {
                 sts::act(&context, call.operation.action, &mut call).await

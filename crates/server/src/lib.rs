@@ -26,6 +26,7 @@ mod private_file;
 mod queue_url;
 mod queues;
 mod random;
+mod rates;
 mod signature;
 mod sqs;
 mod sts;
@@ -61,6 +62,7 @@ use crate::master_key::MasterKeyError;
 use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
 use crate::random::Random;
+use crate::rates::Rates;
 use crate::signature::Verifier;
 
 /// Why a server did not start. Each is one sentence for the operator.
@@ -187,6 +189,7 @@ impl Server {
         let gateway = Arc::new(Gateway {
             queues: directory.clone(),
             store: store.clone(),
+            rates: Arc::new(Rates::new(config, clock.clone())),
             clock,
             random,
             browsers: BrowserRules {
