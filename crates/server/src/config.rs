@@ -129,6 +129,16 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_CONNECTIONS_MAX", default_value_t = 0, value_name = "CONNECTIONS")]
     pub connections_max: usize,
 
+    /// How many connections one address may have open; further ones are closed. Proxies named by
+    /// --behind-tls-proxy may have any number. 0 is no limit.
+    #[arg(
+        long,
+        env = "FORMIGA_ADDRESS_CONNECTIONS_MAX",
+        default_value_t = 0,
+        value_name = "CONNECTIONS"
+    )]
+    pub address_connections_max: usize,
+
     /// How many requests a second each account may make; beyond, requests are answered
     /// `RequestThrottled`. 0 is no limit.
     #[arg(long, env = "FORMIGA_ACCOUNT_RATE", default_value_t = 0, value_name = "REQUESTS")]

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::addresses::Addresses;
 use crate::answer::{AnswerBody, Progress};
 use crate::gateway::Gateway;
 
@@ -91,11 +92,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves connections until `stopping` turns true; then takes no new work and returns when the
 /// requests under way are answered. Beyond `connections_max` open connections, new ones wait in the
-/// operating system's queue.
+/// operating system's queue; those of an address that has as many as it may are closed.
 pub(crate) async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     connections_max: usize,
+    addresses: Addresses,
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = GracefulShutdown::new();
@@ -112,6 +114,14 @@ pub(crate) async fn serve(
                 complaints.complain("a connection from elsewhere than the proxies was closed");
             }
             Ok((stream, peer, place)) => {
+                // All clients come from the addresses of the proxies.
+                let is_proxy = gateway.peers.trusts(peer);
+                let of_address = (!is_proxy).then(|| addresses.open(peer));
+                if matches!(of_address, Some(None)) {
+                    complaints
+                        .complain("an address has as many connections as it may; more were closed");
+                    continue;
+                }
                 let gateway = gateway.clone();
                 let answer = move |request| {
                     let gateway = gateway.clone();
@@ -124,7 +134,7 @@ pub(crate) async fn serve(
                         () = serving => {}
                         _ = abandoned.changed() => {}
                     }
-                    drop(place);
+                    drop((place, of_address));
                 });
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 //! [`Server::start`] wires the parts together; a [`Server`] answers until it is stopped.
 
 mod accounts;
+mod addresses;
 mod answer;
 mod audit;
 mod authorization;
@@ -50,6 +51,7 @@ use rustix::process::{Resource, Rlimit};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::addresses::Addresses;
 use crate::answer::AnswerMemory;
 use crate::body::BodyMemory;
 use crate::browser::BrowserRules;
@@ -210,8 +212,9 @@ impl Server {
             under_way: AtomicUsize::new(0),
             audit,
         });
-        let listener =
-            tokio::spawn(http::serve(listener, gateway, connections_max(config), stopping));
+        let places = connections_max(config);
+        let addresses = Addresses::new(config.address_connections_max);
+        let listener = tokio::spawn(http::serve(listener, gateway, places, addresses, stopping));
         Ok(Server { address, stop, listener, directory, store, audit_writing })
     }
 

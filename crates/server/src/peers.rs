@@ -27,7 +27,8 @@ impl Peers {
         self.proxies.is_empty() || peer.is_loopback() || self.proxies.contains(&peer)
     }
 
-    fn trusts(&self, peer: IpAddr) -> bool {
+    /// Whether `peer` is one of the proxies.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.proxies.contains(&peer.to_canonical())
     }
 

@@ -310,6 +310,31 @@ async fn beyond_the_limit_connections_wait_for_a_place() {
 }
 
 #[tokio::test]
+async fn an_address_with_as_many_connections_as_it_may_is_closed_further_ones() {
+    let scene = Scene::configured(|config| config.address_connections_max = 2).await;
+    // A connection whose client has gone counts until the server has seen it.
+    let connect = async || {
+        let mut connection = scene.connect().await;
+        let request = connection.request("AmazonSQS.ListQueues", &[], "{}");
+        let written = connection.try_write(request).await;
+        let is_in = written.is_ok() && connection.try_answer().await.is_ok();
+        is_in.then_some(connection)
+    };
+    let mut open = Vec::new();
+    eventually("two connections are open", async || {
+        open.extend(connect().await);
+        open.len() == 2
+    })
+    .await;
+    assert!(connect().await.is_none(), "there is no third");
+    for connection in &mut open {
+        connection.call("AmazonSQS.ListQueues", &json!({})).await.ok();
+    }
+    drop(open.pop());
+    eventually("another one takes its place", async || connect().await.is_some()).await;
+}
+
+#[tokio::test]
 async fn a_flood_of_connections_leaves_those_who_are_in_and_the_store_alone() {
     let directory = tempfile::tempdir().unwrap();
     let server = Process::start_with_files(directory.path(), 128, &["--listen", "127.0.0.1:0"]);
