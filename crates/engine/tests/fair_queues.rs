@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use formiga_engine::attributes::QueueAttributes;
 use formiga_engine::message::Group;
+use formiga_engine::names::QueueId;
 use formiga_engine::queue::{Command, NewMessage, Position, QueueLimits, Reply};
 use formiga_engine::receipt::ReceiptHandle;
+use formiga_engine::redrive::RedrivePolicy;
 use formiga_engine::time::Timestamp;
 use proptest::prelude::*;
 use scene::{Scene, Tally, millis, secs};

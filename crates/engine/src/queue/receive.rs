@@ -12,6 +12,11 @@ use crate::time::Timestamp;
 /// How many messages leave for the dead-letter queue in one receive.
 const DEAD_LETTERS_AT_ONCE: usize = 100;
 
+/// How many pages a receive reads beyond what is held, while messages of noisy tenants are skipped.
+/// Behind a backlog that is skipped as a whole, messages of quiet tenants are looked for between
+/// commands ([`Command::LookAhead`](super::Command::LookAhead)), and receives find them then.
+const PAGES_OF_A_RECEIVE: usize = 10;
+
 /// What a receive would do with the messages at hand.
 #[derive(Default)]
 struct Selection<'a> {
@@ -60,7 +65,10 @@ impl Queue {
         let from_frontier = || {
             let frontier = self.window.frontier()?;
             let beyond = self.window.looked_through() >= self.look_through();
-            let more = frontier.available_at <= available_until && !beyond;
+            // All that is read may be skipped as well, up to the end of the backlog.
+            let goes_on_later =
+                self.window.skips_tenants() && self.supplied.pages >= PAGES_OF_A_RECEIVE;
+            let more = frontier.available_at <= available_until && !beyond && !goes_on_later;
             more.then(|| (frontier.max(self.first_unexpired(now)), usize::MAX))
         };
         let skipped = self.window.resume_at().filter(|(at, _)| at.available_at <= available_until);
