@@ -137,6 +137,10 @@ pub(crate) fn unanswered(cause: &Unanswered, request_id: uuid::Uuid) -> ApiError
                 ),
             )
         }
+        Unanswered::Kms(refusal) => {
+            tracing::warn!(%request_id, %cause, "a queue's KMS key could not be used");
+            ApiError::new(refusal.kind, refusal.message.clone())
+        }
         Unanswered::Unavailable(_) => {
             tracing::warn!(%request_id, %cause, "a request was refused");
             ApiError::new(

@@ -28,8 +28,10 @@ mod queue_url;
 mod queues;
 mod random;
 mod rates;
+mod sealer;
 mod signature;
 mod sqs;
+mod store_keys;
 mod sts;
 
 use std::io;
@@ -40,7 +42,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use formiga_engine::names::Region;
-use formiga_engine::queue::QueueLimits;
+use formiga_engine::queue::{DeduplicationKey, QueueLimits};
 use formiga_engine::receipt::ReceiptKey;
 use formiga_engine::time::Timestamp;
 use formiga_store::{
@@ -65,7 +67,9 @@ use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
 use crate::random::Random;
 use crate::rates::Rates;
+use crate::sealer::Sealer;
 use crate::signature::Verifier;
+use crate::store_keys::{Owner, StoreKeysError};
 
 /// Why a server did not start. Each is one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +106,9 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error("the audit log cannot be written: {0}")]
     Audit(io::Error),
+    /// The keys of the messages cannot be used.
+    #[error(transparent)]
+    StoreKeys(#[from] StoreKeysError),
     /// Callers cannot be checked by a clock that a test has moved.
     #[error(
         "the clock of this data directory was moved ahead by {0:?} for tests, so no signature would be in time; use another \
@@ -148,6 +155,10 @@ impl Server {
         let acquired = store.acquire().await?;
         let clock = start_clock(config, &*store, &acquired).await?;
         master_key::keep_check(&*store, acquired.epoch, clock.now(), &master_keys, &random).await?;
+        let (epoch, now) = (acquired.epoch, clock.now());
+        let owner = Owner { store: &*store, epoch, now, random: &random };
+        let store_keys = store_keys::load(&owner, &master_keys, acquired.next_body).await?;
+        store_keys::finish_rotation(&owner, &master_keys).await?;
         let verifier = match config.auth {
             AuthMode::Off => None,
             AuthMode::Required => {
@@ -166,14 +177,19 @@ impl Server {
                 Some(Verifier::new(identities, &random))
             }
         };
+        let deduplication_key = DeduplicationKey::new(&store_keys.derive("deduplication"));
+        let at_rest = config.store != StoreKind::Memory;
+        let sealer = Sealer::new(store_keys, at_rest, random.clone(), clock.clone());
+        let sealer = Arc::new(sealer);
         let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;
-        let epoch = acquired.epoch;
         let (stop, stopping) = watch::channel(false);
         let directory = Directory::start(DirectoryParts {
             store: store.clone(),
             clock: clock.clone(),
             acquired,
             receipt_key,
+            sealer: sealer.clone(),
+            deduplication_key,
             limits: QueueLimits {
                 in_flight_max: config.in_flight_max,
                 window: config.window,
@@ -188,6 +204,14 @@ impl Server {
             audit::AuditLog::start(&target, config.audit_data_calls).map_err(StartError::Audit)
         });
         let (audit, audit_writing) = audit.transpose()?.unzip();
+        tokio::spawn(store_keys::seal_plain_contents(
+            store.clone(),
+            epoch,
+            clock.clone(),
+            sealer,
+            random.clone(),
+            stopping.clone(),
+        ));
         let gateway = Arc::new(Gateway {
             queues: directory.clone(),
             store: store.clone(),

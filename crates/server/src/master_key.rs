@@ -14,7 +14,7 @@ use formiga_store::{
 };
 use zeroize::Zeroizing;
 
-use crate::config::{AuthMode, Config, StoreKind};
+use crate::config::{AuthMode, Config, MasterKeyTexts, StoreKind};
 use crate::private_file::{Unread, read_private, write_private};
 use crate::random::Random;
 
@@ -52,6 +52,21 @@ pub(crate) async fn load(
         ))),
         Err(error) => Err(damaged(config, error)),
     }
+}
+
+/// The key by which to read a data directory that no server uses, if it is at hand.
+pub(crate) fn to_read(
+    data_dir: &Path,
+    file: Option<&Path>,
+    texts: &MasterKeyTexts,
+) -> Result<Option<MasterKeys>, MasterKeyError> {
+    let alone = |key| Some(MasterKeys::new(key, Vec::new()));
+    if let Some(text) = &texts.current {
+        return parse(text, "FORMIGA_MASTER_KEY").map(alone);
+    }
+    let known = [data_dir.join(MASTER_KEY_FILE), beside(data_dir)?];
+    let file = file.or_else(|| known.iter().map(PathBuf::as_path).find(|path| path.exists()));
+    file.map_or(Ok(None), |path| read(path).map(alone))
 }
 
 /// Notes under which key data are sealed that had none. For data with an older one see
@@ -177,17 +192,22 @@ fn is_inside(path: &Path, directory: &Path) -> bool {
 fn older(config: &Config) -> Result<Vec<MasterKey>, MasterKeyError> {
     let mut keys = Vec::new();
     for path in &config.older_master_key_file {
-        let place = path.display().to_string();
-        let text = read_private(path).map_err(|unread| match unread {
-            Unread::Missing => MasterKeyError(format!("there is no {place}")),
-            Unread::Because(why) => MasterKeyError(why),
-        })?;
-        keys.push(parse(&Zeroizing::new(text), &place)?);
+        keys.push(read(path)?);
     }
     for text in config.master_keys.older.iter().flat_map(|texts| texts.split(',')) {
         keys.push(parse(text, "FORMIGA_OLDER_MASTER_KEY")?);
     }
     Ok(keys)
+}
+
+/// Reads a key that has to be there.
+fn read(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    let place = path.display().to_string();
+    match read_private(path) {
+        Ok(text) => parse(&Zeroizing::new(text), &place),
+        Err(Unread::Missing) => Err(MasterKeyError(format!("there is no {place}"))),
+        Err(Unread::Because(why)) => Err(MasterKeyError(why)),
+    }
 }
 
 fn parse(text: &str, place: &str) -> Result<MasterKey, MasterKeyError> {

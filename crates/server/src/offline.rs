@@ -14,7 +14,8 @@ use crate::keys;
 use crate::random::Random;
 use zeroize::Zeroizing;
 
-use crate::master_key::MASTER_KEY_FILE;
+use crate::config::MasterKeyTexts;
+use crate::master_key::{self, MASTER_KEY_FILE};
 use crate::private_file::{Unread, read_private, write_private};
 
 /// Verify a data directory that no server is using: that the database is sound, that every message
@@ -25,6 +26,11 @@ pub struct CheckArgs {
     /// The data directory.
     #[arg(long, env = "FORMIGA_DATA_DIR", default_value = "./formiga-data", value_name = "DIR")]
     pub data_dir: PathBuf,
+
+    /// The file with the master key, if it is neither in the data directory nor beside it. Without
+    /// the key, which FORMIGA_MASTER_KEY may also hold, sealed messages are not read.
+    #[arg(long, env = "FORMIGA_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
 
     /// Print one JSON document.
     #[arg(long)]
@@ -52,7 +58,12 @@ pub struct BackupArgs {
 /// checked or is not sound.
 pub fn check(arguments: &CheckArgs) -> Result<(), String> {
     let mut line = ProgressLine::new();
-    let report = formiga_store::check(&arguments.data_dir, |CheckProgress { step, done, all }| {
+    let texts = MasterKeyTexts::from_environment().map_err(|error| error.to_string())?;
+    let file = arguments.master_key_file.as_deref();
+    let master = master_key::to_read(&arguments.data_dir, file, &texts);
+    let master = master.map_err(|error| error.to_string())?;
+    let report = formiga_store::check(&arguments.data_dir, master.as_ref(), |progress| {
+        let CheckProgress { step, done, all } = progress;
         line.show(|| match all {
             Some(all) if all > 0 => format!("checking {step}: {} %", 100 * done / all),
             _ => format!("checking {step}"),
@@ -66,6 +77,7 @@ pub fn check(arguments: &CheckArgs) -> Result<(), String> {
             "queues": report.queues,
             "messages": report.messages,
             "leftBehind": report.left_behind,
+            "sealed": report.sealed,
             "problemCount": report.problem_count,
             "problems": report.problems,
         });
@@ -81,6 +93,10 @@ pub fn check(arguments: &CheckArgs) -> Result<(), String> {
         let queues = counted(report.queues, "queue");
         let messages = counted(report.messages, "message");
         print(&format!("{queues} and {messages} were read"));
+        if report.sealed > 0 {
+            let sealed = counted(report.sealed, "message");
+            print(&format!("the contents of {sealed} are sealed under keys that are not at hand"));
+        }
         if report.left_behind > 0 {
             print(&format!(
                 "{} messages of purged or deleted queues are still to be removed",

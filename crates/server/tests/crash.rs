@@ -14,6 +14,11 @@ mod faults {
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use formiga_store::{MasterKey, MasterKeys};
+use zeroize::Zeroizing;
+
 use faults::client::{Client, Kind};
 use faults::ledger::{Ledger, Moment};
 use faults::rng::{Rng, seed, setting};
@@ -95,14 +100,23 @@ fn crash(dir: &Path, kind: Kind, ledger: &Ledger, rng: &mut Rng, kills: usize) -
         }
         client.find_queue().expect("the queue is there");
         let killed = load_and_kill(&mut workers, server, ACKNOWLEDGED_MIN + rng.below(300));
-        let found = formiga_store::check(&dir.join("data"), |_| ()).expect("it can be checked");
-        assert_eq!(found.problems, [""; 0], "after attempt {attempt}");
+        let master = master_keys(&dir.join("data"));
+        let found = formiga_store::check(&dir.join("data"), Some(&master), |_| ());
+        let found = found.expect("it can be checked");
+        assert_eq!((found.problems, found.sealed), (Vec::new(), 0), "after attempt {attempt}");
         let counts = killed.in_flight > 0 && killed.acknowledged >= ACKNOWLEDGED_MIN;
         totals.kills += usize::from(counts);
         totals.acknowledged += killed.acknowledged;
         totals.in_flight += killed.in_flight;
     }
     totals
+}
+
+fn master_keys(data_dir: &Path) -> MasterKeys {
+    let text = std::fs::read_to_string(data_dir.join("master-key")).expect("there is a key");
+    let secret = STANDARD.decode(text.trim()).expect("the key is in base64");
+    let secret = Zeroizing::new(secret.try_into().expect("the key has 32 bytes"));
+    MasterKeys::new(MasterKey::new(secret), Vec::new())
 }
 
 fn start(dir: &Path) -> Server {

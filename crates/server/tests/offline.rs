@@ -49,7 +49,7 @@ async fn a_running_servers_data_is_copied_checked_and_served() {
     let checked = formiga(&["check", "--json"], &[("--data-dir", &copy)]);
     let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
     let sound = json!({
-        "sound": true, "queues": 1, "messages": 100, "leftBehind": 0, "problemCount": 0, "problems": [],
+        "sound": true, "queues": 1, "messages": 100, "leftBehind": 0, "sealed": 0, "problemCount": 0, "problems": [],
     });
     assert_eq!(found, sound);
 
@@ -121,6 +121,8 @@ async fn what_a_server_did_with_its_queues_is_sound() {
 #[tokio::test]
 async fn a_damaged_directory_is_told_and_ends_with_1() {
     let scene = Scene::durable().await;
+    let attributes = json!({ "SqsManagedSseEnabled": "false" });
+    scene.on_queue("SetQueueAttributes", json!({ "Attributes": attributes })).await.ok();
     scene.send("the body of a message").await;
     let (server, config, _directory) = scene.into_parts();
     server.stop().await;

@@ -13,7 +13,7 @@ use formiga_engine::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::directory::DataDirectory;
-use crate::{OpenError, records, sqlite};
+use crate::{MasterKeys, OpenError, STORE_KEYS, StoreKeys, records, sqlite};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct CheckReport {
     pub messages: u64,
     /// Messages of purged and deleted queues that are still to be removed. They are no problem.
     pub left_behind: u64,
+    /// Messages whose contents are sealed and could not be opened here.
+    pub sealed: u64,
     /// What does not fit together, a sentence each; the first [`PROBLEMS_MAX`] of them.
     pub problems: Vec<String>,
     /// How many problems there are in all.
@@ -51,14 +53,27 @@ pub struct CheckProgress {
 /// to, what is on its way between queues, the sends that FIFO queues remember, and users, roles and
 /// keys. An error means
 /// that it could not be checked, not that something is wrong in it.
-pub fn check(path: &Path, progress: impl FnMut(CheckProgress)) -> Result<CheckReport, OpenError> {
+///
+/// Sealed contents are opened with `master`. Without it, or where a KMS has the key, no more is
+/// checked of them than that they are there and name their key; the report counts them.
+pub fn check(
+    path: &Path,
+    master: Option<&MasterKeys>,
+    progress: impl FnMut(CheckProgress),
+) -> Result<CheckReport, OpenError> {
     let directory = DataDirectory::open_existing(path)?;
     let database = directory.database();
     let failed = |reason: String| OpenError::Database { path: database.clone(), reason };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&database, flags);
     let connection = connection.map_err(|error| failed(error.to_string()))?;
-    let mut check = Check { connection: &connection, progress, report: CheckReport::default() };
+    let mut check = Check {
+        connection: &connection,
+        progress,
+        report: CheckReport::default(),
+        master,
+        keys: None,
+    };
     check.run().map_err(|error| failed(error.to_string()))?;
     Ok(check.report)
 }
@@ -67,6 +82,9 @@ struct Check<'a, P> {
     connection: &'a Connection,
     progress: P,
     report: CheckReport,
+    master: Option<&'a MasterKeys>,
+    /// What opens sealed contents, if it is at hand.
+    keys: Option<StoreKeys>,
 }
 
 /// What everything else is held against: it fits into memory, messages need not.
@@ -230,6 +248,14 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
             let value = self.setting(name)?;
             if value.is_some_and(|value| value.len() != length) {
                 self.problem(format!("the setting {name} has not {length} bytes"));
+            }
+        }
+        if let Some(master) = self.master
+            && let Some(kept) = self.setting(STORE_KEYS)?
+        {
+            match StoreKeys::decode(&kept, master) {
+                Ok(keys) => self.keys = Some(keys),
+                Err(error) => self.problem(format!("the keys of the contents: {error}")),
             }
         }
         Ok(())

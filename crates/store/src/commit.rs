@@ -129,11 +129,11 @@ fn run(mut backend: impl Backend, receiver: &Receiver<Pending>, failure: &OnceLo
 
 /// Adds what has arrived meanwhile, up to a number of appends and of bytes.
 fn gather(first: Pending, receiver: &Receiver<Pending>) -> Vec<Pending> {
-    let mut bytes = first.append.change.weight();
+    let mut bytes = first.append.weight();
     let mut group = vec![first];
     while group.len() < GROUP_APPENDS_MAX && bytes < GROUP_BYTES_MAX {
         let Ok(next) = receiver.try_recv() else { break };
-        bytes += next.append.change.weight();
+        bytes += next.append.weight();
         group.push(next);
     }
     group

@@ -25,6 +25,7 @@ mod identity;
 mod master_key;
 mod memory;
 mod records;
+mod seal;
 mod space;
 mod sqlite;
 
@@ -52,7 +53,13 @@ pub use identity::{
 pub use master_key::{MasterKey, MasterKeyId, MasterKeys, NonceBytes, UnsealError, sealed_under};
 pub use memory::MemoryStore;
 pub use records::DecodeError;
+pub use seal::{
+    DataKey, DataKeyName, SealedContent, StoreKeys, StoredContent, WRAPPED_KEY_BYTES_MAX,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
+
+/// The setting that keeps [`StoreKeys`].
+pub const STORE_KEYS: &str = "store_keys";
 
 /// What an acknowledged append survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,12 +102,20 @@ pub struct Append {
     pub change: Change,
     /// What it rests on.
     pub chain: Chain,
+    /// The contents that are kept sealed, as they are to be kept, in the order of their messages.
+    /// Those of other messages are kept as they are.
+    pub sealed: Vec<(BodyId, Vec<u8>)>,
 }
 
 impl Append {
     /// A change that rests on no other that is still under way.
     pub fn new(at: Timestamp, change: Change) -> Append {
-        Append { at, change, chain: Chain::default() }
+        Append { at, change, chain: Chain::default(), sealed: Vec::new() }
+    }
+
+    /// Roughly how many bytes it holds.
+    fn weight(&self) -> usize {
+        self.change.weight() + self.sealed.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
 }
 
@@ -130,6 +145,8 @@ pub enum Change {
     Setting(&'static str, Vec<u8>),
     /// Who there is: users, roles and their keys.
     Identities(Vec<IdentityChange>),
+    /// Contents that were kept plain are kept sealed from now on, as far as they are still there.
+    Seal(Vec<(BodyId, Vec<u8>)>),
 }
 
 impl Change {
@@ -144,6 +161,7 @@ impl Change {
             Change::Catalog(_) => 0,
             Change::Setting(_, value) => value.len(),
             Change::Identities(changes) => changes.iter().map(IdentityChange::weight).sum(),
+            Change::Seal(contents) => contents.iter().map(|(_, bytes)| bytes.len()).sum(),
         }
     }
 }
@@ -166,6 +184,9 @@ pub enum AppendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store could not be read: {0}")]
 pub struct ReadError(pub String);
+
+/// Contents that are kept plain, and the body from which to look for more.
+pub type PlainContents = (Vec<(BodyId, Arc<MessageContent>)>, Option<BodyId>);
 
 /// A read under way.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send>>;
@@ -198,7 +219,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Reads contents; `None` for those that are gone, and for those that are damaged, which is
     /// logged: one of them must not hold up the others.
-    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>>;
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<StoredContent>>>;
+
+    /// Reads plain contents of the bodies from `from` on and below `until`: some at a time, with the
+    /// body to go on from, unless these were the last.
+    fn plain_contents(&self, from: BodyId, until: BodyId) -> Reading<PlainContents>;
 
     /// Reads a value that [`Change::Setting`] wrote.
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>>;

@@ -134,7 +134,7 @@ pub fn sealed_under(sealed: &[u8]) -> Result<MasterKeyId, UnsealError> {
 impl MasterKey {
     /// A key of unpredictable bytes.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> MasterKey {
-        let fingerprint = derive(&secret, "fingerprint");
+        let fingerprint = derive(&secret, &[b"fingerprint"]);
         let id = MasterKeyId(*fingerprint.first_chunk().expect("32 bytes"));
         MasterKey { secret, id }
     }
@@ -147,21 +147,20 @@ impl MasterKey {
     /// A key of its own for a purpose; from it nothing follows about the master key or about the
     /// keys for other purposes.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        derive(&self.secret, &format!("key/{purpose}"))
+        derive(&self.secret, &[b"key/", purpose.as_bytes()])
     }
 
     fn cipher(&self, purpose: &str) -> LessSafeKey {
-        let key = derive(&self.secret, &format!("seal/{purpose}"));
+        let key = derive(&self.secret, &[b"seal/", purpose.as_bytes()]);
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*key).expect("32 bytes"))
     }
 }
 
 /// HKDF with SHA-256, as RFC 5869 describes it.
-fn derive(secret: &[u8; 32], info: &str) -> Zeroizing<[u8; 32]> {
+pub(crate) fn derive(secret: &[u8; 32], info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     let extracted = Salt::new(HKDF_SHA256, b"formiga master key").extract(secret);
-    let info = [info.as_bytes()];
-    let expanded = extracted.expand(&info, ThirtyTwoBytes).expect("32 bytes are few");
+    let expanded = extracted.expand(info, ThirtyTwoBytes).expect("32 bytes are few");
     expanded.fill(&mut *key).expect("32 bytes");
     key
 }

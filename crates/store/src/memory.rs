@@ -6,7 +6,6 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
-use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{
     BodyId, MoveTask, MoveTaskStatus, NotStored, OutboxEntry, Page, Position, QueueRow, Record,
@@ -15,8 +14,8 @@ use formiga_engine::queue::{
 use formiga_engine::time::Timestamp;
 
 use crate::{
-    Acquired, Append, AppendError, Change, Epoch, Identity, IdentityChange, IdentityKey, Reading,
-    Store, Ticket,
+    Acquired, Append, AppendError, Change, DecodeError, Epoch, Identity, IdentityChange,
+    IdentityKey, PlainContents, Reading, Store, StoredContent, Ticket, records,
 };
 
 /// A store without a disk. An append is decided when the call returns.
@@ -35,9 +34,18 @@ struct State {
     next_queue: u64,
     next_body: u64,
     queues: HashMap<QueueId, StoredQueue>,
-    contents: HashMap<BodyId, Arc<MessageContent>>,
+    contents: HashMap<BodyId, StoredContent>,
     settings: HashMap<&'static str, Vec<u8>>,
     identities: BTreeMap<IdentityKey, Identity>,
+}
+
+/// Why an append could not be applied.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    NotStored(#[from] NotStored),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
 }
 
 #[derive(Default)]
@@ -209,8 +217,13 @@ impl Store for MemoryStore {
         })
     }
 
-    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<StoredContent>>> {
         self.read(|state| bodies.iter().map(|body| state.contents.get(body).cloned()).collect())
+    }
+
+    /// Nothing was ever kept plain that should not be: what is in memory began with this version.
+    fn plain_contents(&self, _: BodyId, _: BodyId) -> Reading<PlainContents> {
+        Box::pin(ready(Ok((Vec::new(), None))))
     }
 
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>> {
@@ -234,15 +247,23 @@ impl Store for MemoryStore {
     }
 }
 
+fn decode(contents: &[(BodyId, Vec<u8>)]) -> Result<Vec<(BodyId, StoredContent)>, DecodeError> {
+    let decode = |(body, bytes): &(BodyId, Vec<u8>)| {
+        records::decode_stored_content(bytes).map(|content| (*body, content))
+    };
+    contents.iter().map(decode).collect()
+}
+
 impl State {
     /// Returns what a purged or deleted queue had and nobody else has.
-    fn apply(&mut self, append: Append) -> Result<Option<StoredQueue>, NotStored> {
+    fn apply(&mut self, append: Append) -> Result<Option<StoredQueue>, Failure> {
         self.latest = self.latest.max(append.at);
+        let mut sealed = decode(&append.sealed)?.into_iter().peekable();
         match append.change {
             Change::Queue(queue, records) => {
                 let stored = self.queues.entry(queue).or_default();
                 if removed(&records) > stored.row.stored {
-                    return Err(NotStored);
+                    return Err(NotStored.into());
                 }
                 while let Some(first) = stored.remembered_sends.first_entry()
                     && first.key().0 <= append.at
@@ -253,7 +274,18 @@ impl State {
                     stored.row.absorb(record).expect("more are stored than removed");
                     stored.absorb(record);
                 }
-                records.into_iter().for_each(|record| self.absorb(record));
+                for record in records {
+                    let Record::Sent { message, content, .. } = record else {
+                        self.absorb(&record);
+                        continue;
+                    };
+                    self.next_body = self.next_body.max(message.body.0 + 1);
+                    let content = match sealed.next_if(|(body, _)| *body == message.body) {
+                        Some((_, sealed)) => sealed,
+                        None => StoredContent::Plain(content),
+                    };
+                    self.contents.insert(message.body, content);
+                }
             }
             Change::Catalog(record) => return Ok(self.catalog(&record)),
             Change::Setting(name, value) => {
@@ -271,17 +303,20 @@ impl State {
                     }
                 }
             }
+            Change::Seal(contents) => {
+                for (body, sealed) in decode(&contents)? {
+                    if let Some(content) = self.contents.get_mut(&body) {
+                        *content = sealed;
+                    }
+                }
+            }
         }
         Ok(None)
     }
 
-    /// Keeps the contents of what is stored.
-    fn absorb(&mut self, record: Record) {
+    /// Lets the contents of what is gone go.
+    fn absorb(&mut self, record: &Record) {
         match record {
-            Record::Sent { message, content, .. } => {
-                self.next_body = self.next_body.max(message.body.0 + 1);
-                self.contents.insert(message.body, content);
-            }
             Record::Deleted { message } | Record::Expired { message } => {
                 self.contents.remove(&message.body);
             }

@@ -23,6 +23,8 @@ use formiga_engine::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use formiga_engine::tags::Tags;
 use formiga_engine::time::Timestamp;
 
+use crate::seal::{SEALED_VERSION, SealedContent, StoredContent};
+
 /// Stored bytes that this version cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -260,34 +262,46 @@ pub(crate) fn decode_row(bytes: &[u8]) -> Result<QueueRow, DecodeError> {
 
 pub(crate) fn encode_content(content: &MessageContent) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128 + content.size() as usize);
+    put_content(&mut bytes, content);
+    bytes
+}
+
+/// A content as it is kept: plain, or sealed.
+pub(crate) fn decode_stored_content(bytes: &[u8]) -> Result<StoredContent, DecodeError> {
+    if bytes.first() == Some(&SEALED_VERSION) {
+        return SealedContent::parse(bytes.to_vec()).map(StoredContent::Sealed);
+    }
+    decode_content(bytes).map(|content| StoredContent::Plain(Arc::new(content)))
+}
+
+pub(crate) fn put_content(bytes: &mut Vec<u8>, content: &MessageContent) {
     bytes.put_u8(CONTENT_VERSION);
     bytes.put_slice(&content.message_id);
     bytes.put_slice(&content.body_md5);
-    put_text(&mut bytes, &content.body);
-    put_text(&mut bytes, &content.sender_id);
-    put_optional_text(&mut bytes, content.trace_header.as_deref());
-    put_optional_text(&mut bytes, content.group_id.as_deref());
-    put_optional_text(&mut bytes, content.deduplication_id.as_deref());
-    put_count(&mut bytes, content.attributes.iter().len());
+    put_text(bytes, &content.body);
+    put_text(bytes, &content.sender_id);
+    put_optional_text(bytes, content.trace_header.as_deref());
+    put_optional_text(bytes, content.group_id.as_deref());
+    put_optional_text(bytes, content.deduplication_id.as_deref());
+    put_count(bytes, content.attributes.iter().len());
     for attribute in content.attributes.iter() {
-        put_text(&mut bytes, &attribute.name);
-        put_text(&mut bytes, &attribute.data_type);
+        put_text(bytes, &attribute.name);
+        put_text(bytes, &attribute.data_type);
         match &attribute.value {
             AttributeValue::Text(text) => {
                 bytes.put_u8(1);
-                put_text(&mut bytes, text);
+                put_text(bytes, text);
             }
             AttributeValue::Binary(value) => {
                 bytes.put_u8(2);
-                put_count(&mut bytes, value.len());
+                put_count(bytes, value.len());
                 bytes.put_slice(value);
             }
         }
     }
-    bytes
 }
 
-/// Reads both layouts that ever were: the first one has no deduplication id.
+/// Reads both plain layouts that ever were: the first one has no deduplication id.
 pub(crate) fn decode_content(bytes: &[u8]) -> Result<MessageContent, DecodeError> {
     let first_layout = bytes.first() == Some(&VERSION);
     let version = if first_layout { VERSION } else { CONTENT_VERSION };
@@ -504,6 +518,19 @@ pub(crate) fn decode<T>(
 fn decode_version<T>(
     what: &'static str,
     known: u8,
+    bytes: &[u8],
+    layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
+) -> Result<T, DecodeError> {
+    decode_start(what, known, bytes, |bytes| {
+        let value = layout(bytes)?;
+        if bytes.is_empty() { Ok(value) } else { Err(Damaged) }
+    })
+}
+
+/// Reads a value whose `layout` need not go to its end.
+pub(crate) fn decode_start<T>(
+    what: &'static str,
+    known: u8,
     mut bytes: &[u8],
     layout: impl FnOnce(&mut &[u8]) -> Result<T, Damaged>,
 ) -> Result<T, DecodeError> {
@@ -512,10 +539,7 @@ fn decode_version<T>(
     if version != known {
         return Err(DecodeError::UnknownVersion { what, version });
     }
-    match layout(&mut bytes) {
-        Ok(value) if bytes.is_empty() => Ok(value),
-        _ => Err(damaged),
-    }
+    layout(&mut bytes).map_err(|Damaged| damaged)
 }
 
 pub(crate) fn put_count(bytes: &mut Vec<u8>, count: usize) {

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{BodyId, Page, Position, Snapshot, StoredMessage};
 use formiga_engine::time::Timestamp;
@@ -24,7 +23,8 @@ use crate::commit::Committer;
 use crate::directory::DataDirectory;
 use crate::space::Space;
 use crate::{
-    Acquired, Append, Durability, Epoch, Identity, OpenError, ReadError, Reading, Store, Ticket,
+    Acquired, Append, Durability, Epoch, Identity, OpenError, PlainContents, ReadError, Reading,
+    Store, StoredContent, Ticket,
 };
 use checkpoint::Checkpoints;
 use read_ahead::ReadAhead;
@@ -169,8 +169,12 @@ impl Store for SqliteStore {
         self.read(move |reader| reader.available_between(queue, after, until))
     }
 
-    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<StoredContent>>> {
         self.read(move |reader| reader.contents(&bodies))
+    }
+
+    fn plain_contents(&self, from: BodyId, until: BodyId) -> Reading<PlainContents> {
+        self.read(move |reader| reader.plain_contents(from, until))
     }
 
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>> {

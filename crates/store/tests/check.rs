@@ -170,14 +170,14 @@ async fn moving(path: &Path) {
 }
 
 fn checked(path: &Path) -> CheckReport {
-    check(path, |_| ()).unwrap()
+    check(path, None, |_| ()).unwrap()
 }
 
 #[tokio::test]
 async fn a_sound_directory_has_no_problems() {
     let directory = tempfile::tempdir().unwrap();
     let store = filled(directory.path()).await;
-    assert!(matches!(check(directory.path(), |_| ()), Err(OpenError::InUse(_))));
+    assert!(matches!(check(directory.path(), None, |_| ()), Err(OpenError::InUse(_))));
     store.close();
     let report = checked(directory.path());
     assert_eq!(report, CheckReport { queues: 1, messages: 99, ..CheckReport::default() });
@@ -556,7 +556,7 @@ async fn a_flipped_byte_of_a_body_is_found() {
 #[tokio::test]
 async fn what_is_no_data_directory_is_not_checked_and_not_made_one() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(check(directory.path(), |_| ()).is_err());
+    assert!(check(directory.path(), None, |_| ()).is_err());
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 

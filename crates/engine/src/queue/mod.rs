@@ -30,7 +30,7 @@ use crate::time::Timestamp;
 pub use attempts::AttemptId;
 use attempts::Attempts;
 use deduplication::Deduplication;
-pub use deduplication::RememberedSend;
+pub use deduplication::{DeduplicationKey, RememberedSend};
 pub use delete::DeleteRefusal;
 pub use move_task::{MoveTask, MoveTaskFailure, MoveTaskRefusal, MoveTaskStatus};
 pub use moves::{Handover, OutboxEntry};
@@ -360,6 +360,12 @@ impl Queue {
         let Page { messages, last } = snapshot.first_page;
         queue.window.hold_page(Position::FIRST, messages, last);
         queue
+    }
+
+    /// Hashes deduplication ids with a key from now on.
+    pub fn with_deduplication_key(mut self, key: DeduplicationKey) -> Queue {
+        self.deduplication.set_key(key);
+        self
     }
 
     /// Forgets what a restart forgets: in which order groups were served, what took how long, and

@@ -1,6 +1,6 @@
 //! `SendMessage`: where messages get their place.
 
-use super::deduplication::{RememberedSend, deduplication_digest};
+use super::deduplication::RememberedSend;
 use super::record::{Position, Record, Sequence, StoredMessage};
 use super::{NewMessage, Queue, Reply, SentMessage};
 use crate::attributes::FifoAttributes;
@@ -49,8 +49,8 @@ impl Queue {
         let mut records = Vec::with_capacity(messages.len());
         let mut in_batch: Vec<RememberedSend> = Vec::new();
         for new in messages {
-            let digest = deduplication_digest(&new.content, fifo.scope_at_creation);
-            let before = self.deduplication.find(digest);
+            let (digest, before) =
+                self.deduplication.look_up(now, &new.content, fifo.scope_at_creation);
             let before = before.or_else(|| in_batch.iter().find(|send| send.digest == digest));
             if let Some(RememberedSend { message_id, sequence, .. }) = before.copied() {
                 answers.push(SentMessage { message_id, sequence });

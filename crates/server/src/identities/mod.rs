@@ -26,7 +26,7 @@ use crate::keys::{Declared, KeysError};
 use crate::random::Random;
 
 pub(crate) use principal::{Principal, SessionFacts};
-pub(crate) use seal::Seal;
+pub(crate) use seal::{Seal, reseal};
 pub(crate) use state::{Entity, Kind, State};
 
 /// Who there is, and how that changes.

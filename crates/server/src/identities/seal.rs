@@ -4,12 +4,30 @@ use std::sync::Arc;
 
 use formiga_auth::credentials::SecretKey;
 use formiga_auth::session_token::TokenKey;
-use formiga_store::MasterKeys;
+use formiga_store::{Identity, IdentityChange, MasterKeys, UnsealError};
 
 use crate::random::Random;
 
 /// Seals secrets of access keys under the master key, and derives from it what tokens are made with.
 pub(crate) struct Seal(Arc<MasterKeys>);
+
+/// The access keys whose secrets an older master key sealed, sealed under the current one.
+pub(crate) fn reseal(
+    identities: Vec<Identity>,
+    master: &MasterKeys,
+    random: &Random,
+) -> Result<Vec<IdentityChange>, UnsealError> {
+    let mut changes = Vec::new();
+    for identity in identities {
+        let Identity::AccessKey(mut key) = identity else { continue };
+        let id = key.id.as_bytes();
+        if let Some(sealed) = master.reseal(ACCESS_KEY, id, &key.sealed_secret, random.bytes())? {
+            key.sealed_secret = sealed;
+            changes.push(IdentityChange::Put(Identity::AccessKey(key)));
+        }
+    }
+    Ok(changes)
+}
 
 const ACCESS_KEY: &str = "access key";
 const SESSION_TOKEN: &str = "session token";
@@ -53,7 +71,38 @@ impl Seal {
 
 #[cfg(test)]
 mod tests {
+    use formiga_engine::names::AccountId;
+    use formiga_engine::time::Timestamp;
+    use formiga_store::{AccessKeyRecord, MasterKey};
+    use zeroize::Zeroizing;
+
     use super::*;
+
+    #[test]
+    fn secrets_are_sealed_anew_under_the_next_master_key() {
+        let master = |bytes: &[u8]| {
+            let mut keys = bytes.iter().map(|byte| MasterKey::new(Zeroizing::new([*byte; 32])));
+            Arc::new(MasterKeys::new(keys.next().unwrap(), keys.collect()))
+        };
+        let random = Random::new();
+        let secret = SecretKey::new("secret of alice".to_owned());
+        let key = Identity::AccessKey(AccessKeyRecord {
+            id: "AKIAALICE00000000001".to_owned(),
+            account: AccountId::DEFAULT,
+            user: None,
+            is_active: true,
+            created_at: Timestamp::EPOCH,
+            sealed_secret: Seal::new(master(&[1])).seal("AKIAALICE00000000001", &secret, &random),
+        });
+        let mut changes = reseal(vec![key], &master(&[2, 1]), &random).unwrap();
+        let Some(IdentityChange::Put(Identity::AccessKey(key))) = changes.pop() else {
+            panic!("the key changes")
+        };
+        let opened = Seal::new(master(&[2])).open(&key.id, &key.sealed_secret);
+        assert_eq!(opened.unwrap().reveal(), "secret of alice");
+        let again = reseal(vec![Identity::AccessKey(key)], &master(&[2, 1]), &random);
+        assert_eq!(again.unwrap().len(), 0);
+    }
 
     #[test]
     fn a_secret_opens_for_its_own_key_only() {

@@ -20,8 +20,9 @@ use formiga_engine::limits::QUEUE_NAME_CHARACTERS_MAX;
 use formiga_engine::message::MessageContent;
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
-    AttemptId, BodyId, Command, Counters, DeleteRefusal, MoveTask, MoveTaskRefusal, NewMessage,
-    QueueLimits, ReceivedMessage, Reply, SentMessage, VisibilityRefusal,
+    AttemptId, BodyId, Command, Counters, DeduplicationKey, DeleteRefusal, MoveTask,
+    MoveTaskRefusal, NewMessage, QueueLimits, ReceivedMessage, Reply, SentMessage,
+    VisibilityRefusal,
 };
 use formiga_engine::receipt::{ReceiptHandle, ReceiptKey};
 use formiga_engine::time::Timestamp;
@@ -31,6 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::body::MemoryShare;
 use crate::clock::Clock;
+use crate::sealer::{KmsRefusal, Sealer};
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
 use sources::Sources;
@@ -51,6 +53,9 @@ pub(crate) enum Unanswered {
     /// There is no room for more messages. Nothing happened.
     #[error("{0}")]
     DiskFull(String),
+    /// The queue's KMS key could not be used. Nothing happened.
+    #[error("{0}")]
+    Kms(KmsRefusal),
 }
 
 /// What every queue's task works with.
@@ -60,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: Epoch,
     pub(crate) limits: QueueLimits,
     pub(crate) contents: Arc<ContentBudget>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) deduplication_key: DeduplicationKey,
     /// Who knows the other queues.
     known_by: Weak<Directory>,
     /// Turns true when the server stops: long polls end, no new ones begin.
@@ -123,6 +130,8 @@ pub(crate) struct DirectoryParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) acquired: formiga_store::Acquired,
     pub(crate) receipt_key: ReceiptKey,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) deduplication_key: DeduplicationKey,
     pub(crate) limits: QueueLimits,
     pub(crate) content_cache_bytes: usize,
     /// Whether names rest for 60 seconds after their queues were deleted.
@@ -154,6 +163,8 @@ impl Directory {
                 epoch: acquired.epoch,
                 limits: parts.limits,
                 contents: Arc::new(ContentBudget::new(parts.content_cache_bytes)),
+                sealer: parts.sealer,
+                deduplication_key: parts.deduplication_key,
                 known_by: directory.clone(),
                 stopping: parts.stopping,
                 next_body: AtomicU64::new(acquired.next_body.0),
@@ -357,7 +368,8 @@ impl QueueHandle {
         if let Some(why) = self.shared.store.full() {
             return Err(Unanswered::DiskFull(why));
         }
-        match self.ask_with(Command::Send(messages), None, memory).await?.reply {
+        let sealed = self.shared.sealer.seal(&self.entry, &messages).map_err(Unanswered::Kms)?;
+        match self.ask_with(Command::Send(messages), sealed, None, memory).await?.reply {
             Reply::Sent(sent) => Ok(Ok(sent)),
             Reply::TooManySends => Ok(Err(TooManySends)),
             reply => unexpected(&reply),
@@ -455,17 +467,18 @@ impl QueueHandle {
         command: Command,
         wait_until: Option<Timestamp>,
     ) -> Result<Outcome, Unanswered> {
-        self.ask_with(command, wait_until, MemoryShare::default()).await
+        self.ask_with(command, Vec::new(), wait_until, MemoryShare::default()).await
     }
 
     async fn ask_with(
         &self,
         command: Command,
+        sealed: Vec<(BodyId, Vec<u8>)>,
         wait_until: Option<Timestamp>,
         memory: MemoryShare,
     ) -> Result<Outcome, Unanswered> {
         let (reply_to, reply) = oneshot::channel();
-        self.hand_in(Ask::Command(Request { command, wait_until, reply_to, memory }))?;
+        self.hand_in(Ask::Command(Request { command, sealed, wait_until, reply_to, memory }))?;
         reply.await.unwrap_or_else(|_| Err(ended()))
     }
 
@@ -529,11 +542,13 @@ impl QueueHandle {
         let missing: Vec<usize> =
             (0..messages.len()).filter(|&index| contents[index].is_none()).collect();
         if !missing.is_empty() {
-            let bodies = missing.iter().map(|&index| messages[index].message.body).collect();
-            let read = self.shared.store.contents(bodies).await;
+            let body = |&index: &usize| messages[index].message.body;
+            let bodies: Vec<BodyId> = missing.iter().map(body).collect();
+            let read = self.shared.store.contents(bodies.clone()).await;
             // The messages are in flight already, so this cannot be called undone.
             let read = read.map_err(|error| Unanswered::Unknown(error.to_string()))?;
-            for (index, content) in missing.into_iter().zip(read) {
+            let opened = self.shared.sealer.open(&bodies, read);
+            for (index, content) in missing.into_iter().zip(opened) {
                 contents[index] = content;
             }
         }

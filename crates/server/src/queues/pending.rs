@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 
-use formiga_engine::queue::Record;
+use formiga_engine::queue::{BodyId, Record};
 use formiga_store::{AppendError, Ticket};
 use tokio::sync::oneshot;
 
@@ -25,6 +25,8 @@ const APPENDS_MAX: usize = 2;
 pub(super) struct Pending {
     appends: VecDeque<(Ticket, Vec<(ReplyTo, Outcome)>)>,
     records: Vec<Record>,
+    /// The contents among the records that are to be kept sealed, in their order.
+    sealed: Vec<(BodyId, Vec<u8>)>,
     replies: Vec<(ReplyTo, Outcome)>,
     /// How many appends were begun, and how many of them are durable.
     begun: u64,
@@ -60,12 +62,20 @@ impl Pending {
         self.records.append(&mut records);
     }
 
+    pub(super) fn push_sealed(&mut self, mut sealed: Vec<(BodyId, Vec<u8>)>) {
+        self.sealed.append(&mut sealed);
+    }
+
     /// Hands what was applied to `append`. Replies without records join the append before them,
     /// or leave at once when there is none.
-    pub(super) fn append_with(&mut self, append: impl FnOnce(Vec<Record>) -> Ticket) {
+    pub(super) fn append_with(
+        &mut self,
+        append: impl FnOnce(Vec<Record>, Vec<(BodyId, Vec<u8>)>) -> Ticket,
+    ) {
         let replies = std::mem::take(&mut self.replies);
         if !self.records.is_empty() {
-            let ticket = append(std::mem::take(&mut self.records));
+            let sealed = std::mem::take(&mut self.sealed);
+            let ticket = append(std::mem::take(&mut self.records), sealed);
             self.begun += 1;
             self.appends.push_back((ticket, replies));
         } else if let Some((_, waiting)) = self.appends.back_mut() {
@@ -109,6 +119,7 @@ impl Pending {
         }
         refuse(std::mem::take(&mut self.replies), &Unanswered::Unavailable(error.to_string()));
         self.records.clear();
+        self.sealed.clear();
     }
 }
 

@@ -12,7 +12,7 @@ use formiga_engine::queue::{
     BodyId, Command, Need, Position, Queue, QueueRole, Record, Reply, StoredMessage, Supply,
 };
 use formiga_engine::time::Timestamp;
-use formiga_store::{Append, AppendError, Chain, Change, ReadError, Reading, Store};
+use formiga_store::{Append, AppendError, Chain, Change, ReadError, Reading, Store, StoredContent};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::unanswered;
@@ -23,10 +23,13 @@ use super::pending::{Pending, ReplyTo};
 use super::waiters::Waiters;
 use super::{Outcome, Shared, Unanswered};
 use crate::body::MemoryShare;
+use crate::sealer::Sealer;
 
 /// What a queue is asked, and who asks.
 pub(super) struct Request {
     pub(super) command: Command,
+    /// For a send: the contents that are to be kept sealed, as they are to be kept.
+    pub(super) sealed: Vec<(BodyId, Vec<u8>)>,
     /// For a receive: how long it may wait for a message.
     pub(super) wait_until: Option<Timestamp>,
     pub(super) reply_to: ReplyTo,
@@ -161,7 +164,7 @@ impl QueueTask {
                     durable?;
                     self.contents.trim(self.pending.durable());
                 }
-                read = self.ahead.done() => self.keep_ahead(read),
+                read = self.ahead.done(&self.shared.sealer) => self.keep_ahead(read),
                 () = std::future::ready(()), if self.queue.looks_ahead() => {
                     let now = self.shared.clock.now();
                     self.apply(now, &Command::LookAhead).await?;
@@ -224,7 +227,7 @@ impl QueueTask {
         self.settle().await?;
         let entry = record.entry().clone();
         let change = Change::Catalog(record);
-        let append = Append { at: self.shared.clock.now(), change, chain: Chain::default() };
+        let append = Append::new(self.shared.clock.now(), change);
         self.shared.store.append(self.shared.epoch, append).await?;
         if entry.generation != self.entry.generation {
             self.contents.clear();
@@ -299,7 +302,10 @@ impl QueueTask {
             _ => None,
         });
         let left = left.max();
-        let Request { reply_to, memory, .. } = request;
+        let Request { reply_to, memory, mut sealed, .. } = request;
+        // A repeated send stores nothing.
+        sealed.retain(|(body, _)| records.iter().any(|record| stores(record, *body)));
+        self.pending.push_sealed(sealed);
         self.push_records(records);
         self.pending.push_reply(reply_to, Outcome { reply, contents, left, _memory: memory });
     }
@@ -373,9 +379,9 @@ impl QueueTask {
     /// Hands what was applied to the store; returns at once.
     fn append(&mut self) {
         let Self { pending, shared, entry, chain, .. } = self;
-        pending.append_with(|records| {
+        pending.append_with(|records, sealed| {
             let change = Change::Queue(entry.generation, records);
-            let append = Append { at: shared.clock.now(), change, chain: chain.clone() };
+            let append = Append { at: shared.clock.now(), change, chain: chain.clone(), sealed };
             shared.store.append(shared.epoch, append)
         });
     }
@@ -461,7 +467,7 @@ struct ReadAhead {
 }
 
 /// Whose contents are being read, and the read.
-type ContentsRead = (Vec<(Position, BodyId)>, Reading<Vec<Option<Arc<MessageContent>>>>);
+type ContentsRead = (Vec<(Position, BodyId)>, Reading<Vec<Option<StoredContent>>>);
 
 /// When the contents of fewer upcoming messages than this are at hand, those of the next are read:
 /// up to so many and up to so many bytes.
@@ -471,11 +477,12 @@ const AHEAD_BYTES_MAX: usize = 1024 * 1024;
 
 impl ReadAhead {
     /// Completes with what was read. Waits for ever when nothing is being read.
-    async fn done(&mut self) -> Vec<(Position, BodyId, Arc<MessageContent>)> {
+    async fn done(&mut self, sealer: &Sealer) -> Vec<(Position, BodyId, Arc<MessageContent>)> {
         let Some((_, reading)) = &mut self.reading else { return std::future::pending().await };
         let read = reading.await.unwrap_or_default();
         let (wanted, _) = self.reading.take().expect("it was being read");
-        let pairs = wanted.into_iter().zip(read);
+        let bodies: Vec<BodyId> = wanted.iter().map(|(_, body)| *body).collect();
+        let pairs = wanted.into_iter().zip(sealer.open(&bodies, read));
         pairs.filter_map(|((position, body), content)| Some((position, body, content?))).collect()
     }
 }
@@ -491,6 +498,11 @@ async fn read(store: &dyn Store, queue: QueueId, need: &Need) -> Result<Supply, 
         }
         Need::Queue { .. } => unreachable!("the directory knows the queues"),
     }
+}
+
+/// Whether a record stores a message with this content.
+fn stores(record: &Record, body: BodyId) -> bool {
+    matches!(record, Record::Sent { message, .. } if message.body == body)
 }
 
 /// Whether a receive got no message.
@@ -516,7 +528,8 @@ async fn decide_what_is_under_way(
 async fn load(shared: &Shared, entry: &CatalogEntry) -> Result<Queue, ReadError> {
     let now = shared.clock.now();
     let snapshot = shared.store.restore(entry.generation, now, shared.limits.page).await?;
-    Ok(Queue::restore(entry, shared.limits, snapshot))
+    let queue = Queue::restore(entry, shared.limits, snapshot);
+    Ok(queue.with_deduplication_key(shared.deduplication_key.clone()))
 }
 
 async fn refuse_all(inbox: &mut mpsc::Receiver<Ask>, why: &str) {

@@ -7,10 +7,12 @@ use formiga_engine::catalog::CatalogChange;
 use formiga_engine::message::{MessageAttributes, MessageContent, md5};
 use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
-    BodyId, NewMessage, Page, Position, QueueLimits, Snapshot, StoredMessage,
+    BodyId, DeduplicationKey, NewMessage, Page, Position, QueueLimits, Snapshot, StoredMessage,
 };
 use formiga_engine::receipt::ReceiptKey;
-use formiga_store::{Acquired, Epoch, MemoryStore, Reading, Store, Ticket};
+use formiga_store::{
+    Acquired, Epoch, MemoryStore, PlainContents, Reading, Store, StoredContent, Ticket,
+};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -134,9 +136,13 @@ impl Store for HeldStore {
         self.memory.available_between(queue, after, until)
     }
 
-    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<Arc<MessageContent>>>> {
+    fn contents(&self, bodies: Vec<BodyId>) -> Reading<Vec<Option<StoredContent>>> {
         self.content_reads.fetch_add(1, Ordering::Relaxed);
         self.memory.contents(bodies)
+    }
+
+    fn plain_contents(&self, from: BodyId, until: BodyId) -> Reading<PlainContents> {
+        self.memory.plain_contents(from, until)
     }
 
     fn setting(&self, name: &'static str) -> Reading<Option<Vec<u8>>> {
@@ -176,6 +182,8 @@ async fn scene_on(store: Arc<HeldStore>, limits: QueueLimits) -> Scene {
         clock: clock.clone(),
         acquired,
         receipt_key: ReceiptKey::new(&[0; 32]),
+        sealer: Arc::new(crate::sealer::tests::sealer(clock.clone())),
+        deduplication_key: DeduplicationKey::new(&[1; 32]),
         limits,
         content_cache_bytes: 1 << 20,
         recent_delete_check: false,

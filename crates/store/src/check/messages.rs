@@ -2,6 +2,7 @@
 //! queues remember.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use formiga_engine::limits::VISIBILITY_TIMEOUT_TOTAL_MAX;
 use formiga_engine::message::md5;
@@ -9,7 +10,9 @@ use formiga_engine::queue::{BodyId, Position, QueueRow, Receives, StoredMessage}
 use formiga_engine::time::Timestamp;
 
 use super::{Check, CheckProgress, Outcome, PROGRESS_ROWS, Queues};
-use crate::{DecodeError, records, sqlite};
+use crate::{
+    DataKey, DataKeyName, DecodeError, SealedContent, StoreKeys, StoredContent, records, sqlite,
+};
 
 impl<P: FnMut(CheckProgress)> Check<'_, P> {
     /// Messages in the order of their generations: what they add up to is compared generation by
@@ -69,7 +72,10 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
             self.report.left_behind += 1;
         } else {
             let bytes = self.content(message.body)?;
-            problems.extend(check_content(message, bytes.as_deref()).err());
+            match check_content(message, bytes.as_deref(), self.keys.as_ref()) {
+                Ok(was_read) => self.report.sealed += u64::from(!was_read),
+                Err(problem) => problems.push(problem),
+            }
             problems.extend(sum.check_place(message));
             sum.add(message);
         }
@@ -239,17 +245,41 @@ impl<'a> Sum<'a> {
     }
 }
 
-pub(super) fn check_content(message: &StoredMessage, bytes: Option<&[u8]>) -> Result<(), String> {
+/// Tells whether the content could be read.
+pub(super) fn check_content(
+    message: &StoredMessage,
+    bytes: Option<&[u8]>,
+    keys: Option<&StoreKeys>,
+) -> Result<bool, String> {
     let BodyId(body) = message.body;
     let bytes = bytes.ok_or_else(|| format!("its content {body} is missing"))?;
-    let content = records::decode_content(bytes).map_err(|error: DecodeError| error.to_string())?;
+    let failed = |error: DecodeError| error.to_string();
+    let content = match records::decode_stored_content(bytes).map_err(failed)? {
+        StoredContent::Plain(content) => content,
+        StoredContent::Sealed(sealed) => {
+            let Some(key) = data_key(&sealed, keys)? else { return Ok(false) };
+            Arc::new(key.open(message.body, &sealed).map_err(failed)?)
+        }
+    };
     if content.size() != u64::from(message.size) {
         return Err(format!("it has {} bytes, but should have {}", content.size(), message.size));
     }
     if md5(content.body.as_bytes()) != content.body_md5 {
         return Err("its body does not have the MD5 it was stored with".to_owned());
     }
-    Ok(())
+    Ok(true)
+}
+
+fn data_key(sealed: &SealedContent, keys: Option<&StoreKeys>) -> Result<Option<DataKey>, String> {
+    match (sealed.key(), keys) {
+        (DataKeyName::Derived { store_key, salt }, Some(keys)) => {
+            let key = keys.data_key(*store_key, *salt);
+            let missing =
+                || format!("it is sealed under the store key {store_key}, which is missing");
+            key.map(Some).ok_or_else(missing)
+        }
+        (DataKeyName::Derived { .. }, None) | (DataKeyName::Wrapped(_), _) => Ok(None),
+    }
 }
 
 pub(super) fn check_receives(receives: Receives) -> Result<(), String> {

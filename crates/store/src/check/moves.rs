@@ -52,7 +52,7 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
     }
 
     fn outbox_entry(
-        &self,
+        &mut self,
         queues: &Queues,
         generation: i64,
         entry: &OutboxEntry,
@@ -70,7 +70,10 @@ impl<P: FnMut(CheckProgress)> Check<'_, P> {
         problems.extend(message.receives.and_then(|receives| check_receives(receives).err()));
         if !has_arrived {
             let bytes = self.content(message.body)?;
-            problems.extend(check_content(message, bytes.as_deref()).err());
+            match check_content(message, bytes.as_deref(), self.keys.as_ref()) {
+                Ok(was_read) => self.report.sealed += u64::from(!was_read),
+                Err(problem) => problems.push(problem),
+            }
             if !self.hold(message.body)? {
                 let body = message.body.0;
                 problems.push(format!("its content {body} belongs to another message too"));

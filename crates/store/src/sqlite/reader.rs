@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{
     BodyId, MoveTask, OutboxEntry, Page, Position, RememberedSend, Sequence, Snapshot,
@@ -13,7 +12,9 @@ use formiga_engine::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::integer;
-use crate::{Acquired, DecodeError, Epoch, Identity, identity, records};
+use crate::{
+    Acquired, DecodeError, Epoch, Identity, PlainContents, StoredContent, identity, records,
+};
 
 pub(super) struct Reader {
     connection: Connection,
@@ -187,14 +188,14 @@ impl Reader {
         Ok(count.unsigned_abs())
     }
 
-    pub(super) fn contents(&self, bodies: &[BodyId]) -> Outcome<Vec<Option<Arc<MessageContent>>>> {
+    pub(super) fn contents(&self, bodies: &[BodyId]) -> Outcome<Vec<Option<StoredContent>>> {
         let mut select =
             self.connection.prepare_cached("SELECT content FROM content WHERE body = ?1")?;
         let mut contents = Vec::with_capacity(bodies.len());
         for body in bodies {
             let mut rows = select.query([integer(body.0)])?;
             let content = match rows.next()? {
-                Some(row) => match records::decode_content(row.get_ref(0)?.as_blob()?) {
+                Some(row) => match records::decode_stored_content(row.get_ref(0)?.as_blob()?) {
                     Ok(content) => Some(content),
                     Err(error) => {
                         tracing::error!(body = body.0, %error, "a message cannot be delivered");
@@ -203,9 +204,37 @@ impl Reader {
                 },
                 None => None,
             };
-            contents.push(content.map(Arc::new));
+            contents.push(content);
         }
         Ok(contents)
+    }
+
+    /// Goes through as many contents as one append of theirs should have.
+    pub(super) fn plain_contents(&self, from: BodyId, until: BodyId) -> Outcome<PlainContents> {
+        // Of what is sealed only the first byte is needed.
+        let mut select = self.connection.prepare_cached(
+            "SELECT body, CASE substr(content, 1, 1) WHEN x'03' THEN x'' ELSE content END
+             FROM content WHERE body >= ?1 AND body < ?2 ORDER BY body LIMIT ?3",
+        )?;
+        let limits = [integer(from.0), integer(until.0), integer(PLAIN_ROWS_MAX as u64)];
+        let mut rows = select.query(limits)?;
+        let (mut contents, mut read, mut bytes) = (Vec::new(), 0, 0);
+        while let Some(row) = rows.next()? {
+            let body = BodyId(row.get::<_, i64>(0)?.unsigned_abs());
+            let content = row.get_ref(1)?.as_blob()?;
+            read += 1;
+            bytes += content.len();
+            if !content.is_empty() {
+                match records::decode_content(content) {
+                    Ok(content) => contents.push((body, Arc::new(content))),
+                    Err(error) => tracing::error!(body = body.0, %error, "it stays unsealed"),
+                }
+            }
+            if read == PLAIN_ROWS_MAX || bytes >= PLAIN_BYTES_MAX {
+                return Ok((contents, Some(BodyId(body.0 + 1))));
+            }
+        }
+        Ok((contents, None))
     }
 
     pub(super) fn setting(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
@@ -223,6 +252,11 @@ impl Reader {
         Ok(identities)
     }
 }
+
+/// How many contents are gone through at a time, at most: the writer takes about a millisecond for
+/// so many.
+const PLAIN_ROWS_MAX: usize = 64;
+const PLAIN_BYTES_MAX: usize = 128 * 1024;
 
 /// What a queue has on its way, in order.
 pub(super) fn outbox(connection: &Connection, queue: i64) -> Outcome<Vec<OutboxEntry>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use formiga_engine::catalog::{CatalogEntry, CatalogRecord};
+use formiga_engine::message::MessageContent;
 use formiga_engine::names::QueueId;
 use formiga_engine::queue::{
     BodyId, MoveTask, MoveTaskStatus, NotStored, OutboxEntry, Position, QueueRow, Receives, Record,
@@ -67,17 +68,18 @@ impl Writer {
         self.connection.prepare_cached(sql)
     }
 
-    fn queue(&self, queue: QueueId, records: &[Record], at: Timestamp) -> Result<(), Failure> {
+    fn queue(&self, queue: QueueId, records: &[Record], append: &Append) -> Result<(), Failure> {
         let id = integer(queue.0);
+        let mut sealed = append.sealed.iter();
         let mut row = self.row(id)?;
         let mut remembered = 0;
         for record in records {
-            self.record(id, record)?;
+            self.record(id, record, &mut sealed)?;
             row.absorb(record)?;
             remembered += u64::from(matches!(record, Record::Sent { remembered: Some(_), .. }));
         }
         if remembered > 0 {
-            self.forget_sends(id, at, remembered)?;
+            self.forget_sends(id, append.at, remembered)?;
         }
         let mut replace = self.statement("INSERT OR REPLACE INTO queue VALUES (?1, ?2)")?;
         replace.execute(params![id, records::encode_row(&row)])?;
@@ -90,12 +92,15 @@ impl Writer {
         Ok(bytes.map(|bytes| records::decode_row(&bytes)).transpose()?.unwrap_or_default())
     }
 
-    fn record(&self, queue: i64, record: &Record) -> Result<(), Failure> {
+    fn record(
+        &self,
+        queue: i64,
+        record: &Record,
+        sealed: &mut std::slice::Iter<'_, (BodyId, Vec<u8>)>,
+    ) -> Result<(), Failure> {
         match record {
             Record::Sent { message, content, remembered } => {
-                let content = records::encode_content(content);
-                let mut insert = self.statement("INSERT INTO content VALUES (?1, ?2)")?;
-                insert.execute(params![integer(message.body.0), content])?;
+                self.content(message.body, content, sealed)?;
                 self.set_bodies_aside(message.body)?;
                 self.message(queue, message)?;
                 if let Some(send) = remembered {
@@ -137,6 +142,39 @@ impl Writer {
             Record::MoveTask(task) => self.move_task(queue, task)?,
         }
         Ok(())
+    }
+
+    fn content(
+        &self,
+        body: BodyId,
+        content: &MessageContent,
+        sealed: &mut std::slice::Iter<'_, (BodyId, Vec<u8>)>,
+    ) -> Outcome<()> {
+        let mut insert = self.statement("INSERT INTO content VALUES (?1, ?2)")?;
+        match sealed.as_slice().first() {
+            Some((next, bytes)) if *next == body => {
+                sealed.next();
+                insert.execute(params![integer(body.0), bytes])?;
+            }
+            _ => {
+                insert.execute(params![integer(body.0), records::encode_content(content)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was plain is overwritten, also in the pages that it leaves.
+    fn seal(&self, contents: &[(BodyId, Vec<u8>)]) -> Outcome<()> {
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let sealed = (|| {
+            let mut update = self.statement("UPDATE content SET content = ?2 WHERE body = ?1")?;
+            for (body, bytes) in contents {
+                update.execute(params![integer(body.0), bytes])?;
+            }
+            Ok(())
+        })();
+        self.connection.pragma_update(None, "secure_delete", false)?;
+        sealed
     }
 
     fn set_bodies_aside(&self, used: BodyId) -> Outcome<()> {
@@ -344,13 +382,14 @@ impl Backend for Writer {
     fn apply(&mut self, append: &Append) -> Result<(), String> {
         self.latest = self.latest.max(append.at);
         let applied = match &append.change {
-            Change::Queue(queue, records) => self.queue(*queue, records, append.at),
+            Change::Queue(queue, records) => self.queue(*queue, records, append),
             Change::Catalog(record) => {
                 self.leaves_something = true;
                 self.catalog(record)
             }
             Change::Setting(name, value) => self.setting(name, value).map_err(Failure::from),
             Change::Identities(changes) => self.identities(changes).map_err(Failure::from),
+            Change::Seal(contents) => self.seal(contents).map_err(Failure::from),
         };
         self.reclaimer.note_written();
         applied.map_err(|failure| {
