@@ -581,6 +581,28 @@ fn advance_clock(exchanges: &mut Exchanges) {
     exchanges.request("AdvanceClock/every_member", &every_member);
     let output = AdvanceClockOutput { now_milliseconds: 1_795_402_169_000 };
     exchanges.json_response("AdvanceClock/plain", &output);
+
+    let account_id = || Some("111111111111".to_owned());
+    for case in ["plain", "every_member"] {
+        let input = CreateAccountInput { account_id: account_id() };
+        exchanges.request(&format!("CreateAccount/{case}"), &input);
+        exchanges.request(&format!("ListAccounts/{case}"), &ListAccountsInput {});
+        let input = DeleteAccountInput { account_id: account_id() };
+        exchanges.request(&format!("DeleteAccount/{case}"), &input);
+    }
+    let output = CreateAccountOutput {
+        account_id: "111111111111".to_owned(),
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
+    };
+    exchanges.json_response("CreateAccount/plain", &output);
+    let account = AccountSummary {
+        account_id: "111111111111".to_owned(),
+        is_declared: false,
+        users: 2,
+        roles: 1,
+    };
+    exchanges.json_response("ListAccounts/plain", &ListAccountsOutput { accounts: vec![account] });
 }
 
 fn malformed_input(exchanges: &mut Exchanges) {
