@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::ops::AddAssign;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::log::{Entry, Operation};
@@ -334,7 +335,11 @@ pub(crate) fn write(tree: &Tree, into: &Path) {
     for (path, content) in tree {
         let path = into.join(path);
         match content {
-            Some(content) => fs::write(&path, content).expect("the file is written"),
+            Some(content) => {
+                fs::write(&path, content).expect("the file is written");
+                // The log does not tell modes; secrets must be their owner's alone to be read.
+                fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+            }
             None => fs::create_dir(&path).expect("the directory is made"),
         }
     }
