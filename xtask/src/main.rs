@@ -9,6 +9,7 @@ mod check;
 mod chromium;
 mod deny;
 mod edges;
+mod fuzz;
 mod go;
 mod java;
 mod javascript;
@@ -32,7 +33,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "run",
         about: "build the server and start it; arguments go to `formiga serve`",
@@ -52,6 +53,11 @@ const COMMANDS: [Command; 5] = [
         name: "bench",
         about: "measure the server; prints the machine and the figures",
         run: bench::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "fuzz every decoder, or those named (--seconds N: so long each)",
+        run: fuzz::run,
     },
     Command { name: "help", about: "list these commands", run: help },
 ];

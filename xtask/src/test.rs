@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::Outcome;
+use crate::fuzz;
 use crate::passed::{Half, Record};
 use crate::python;
 use crate::steps::{Steps, run_to_success};
@@ -41,6 +42,7 @@ fn rust_tests(steps: &mut Steps, extra: &[String]) {
     if extra.is_empty() {
         steps.step("Rust tests", || Record::start(Half::Rust)?.cargo_test(&mut all));
         steps.command("documentation tests", cargo().args(test).arg("--doc"));
+        fuzz::every_decoder(steps);
     } else {
         steps.command("Rust tests", all.args(extra));
     }

@@ -21,6 +21,8 @@ mod backup;
 mod check;
 mod commit;
 mod directory;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod identity;
 mod master_key;
 mod memory;
