@@ -98,21 +98,21 @@ describe('the console', () => {
     await page.goto(`${server.url}/console/create-queue`);
     await page.getByLabel('Name', { exact: true }).fill('no spaces');
     await page.getByText('Only letters, digits, hyphens and underscores.').waitFor();
-    await page.getByLabel('Visibility timeout', { exact: true }).fill('50000');
+    await page.getByRole('spinbutton', { name: 'Visibility timeout' }).fill('50000');
     await button('Create queue').click();
     await page.getByText('Please look at the fields marked above.').waitFor();
 
     await page.getByRole('radio', { name: /^FIFO/ }).check();
     await page.getByLabel('Name', { exact: true }).fill('orders');
-    await page.getByLabel('Visibility timeout', { exact: true }).fill('45');
+    await page.getByRole('spinbutton', { name: 'Visibility timeout' }).fill('45');
     await page.getByRole('checkbox', { name: /digest of the body/ }).check();
     await page.getByLabel('Set a dead-letter queue').check();
     await page.getByRole('button', { name: /^Queue/ }).click();
     await page.getByRole('option', { name: 'failed.fifo' }).click();
     await page.getByLabel('Maximum receives').fill('3');
     await button('Add tag').click();
-    await page.getByLabel('Key', { exact: true }).fill('team');
-    await page.getByLabel('Value', { exact: true }).fill('billing');
+    await page.getByRole('textbox', { name: 'Key' }).fill('team');
+    await page.getByRole('textbox', { name: 'Value' }).fill('billing');
     await button('This queue in a script').click();
     await page.getByText('aws sqs create-queue').waitFor();
     await button('Create queue').click();
@@ -127,7 +127,7 @@ describe('the console', () => {
     // Edit.
     await button('Edit').first().click();
     await page.getByText('Nothing yet.').waitFor();
-    await page.getByLabel('Visibility timeout', { exact: true }).fill('60');
+    await page.getByRole('spinbutton', { name: 'Visibility timeout' }).fill('60');
     await page.getByRole('cell', { name: '60', exact: true }).waitFor();
     await look(page, 'edit');
     await button('Save').click();
@@ -137,34 +137,34 @@ describe('the console', () => {
     await button('Send and receive messages').click();
     await page.getByLabel('One message per line').check();
     await page
-      .getByLabel('Message body')
+      .getByRole('textbox', { name: 'Message body' })
       .fill(Array.from({ length: 10 }, (_, at) => `order ${at}`).join('\n'));
-    await page.getByLabel('Message group ID').fill('g');
+    await page.getByRole('textbox', { name: 'Message group ID' }).fill('g');
     await page.getByRole('button', { name: /^Message attributes/ }).click();
     await button('Add attribute').click();
-    await page.locator('.attribute').getByLabel('Name').fill('kind');
-    await page.locator('.attribute').getByLabel('Value').fill('test');
+    await page.locator('.attribute').getByRole('textbox', { name: 'Name' }).fill('kind');
+    await page.locator('.attribute').getByRole('textbox', { name: 'Value' }).fill('test');
     await button('Send message').click();
     await page.getByText('Messages sent: 10').waitFor();
     await button('Poll for messages').click();
     await page
-      .getByRole('link', { name: /^[0-9a-f-]{36}$/ })
+      .getByRole('button', { name: /^[0-9a-f-]{36}$/ })
       .nth(9)
       .waitFor();
     await look(page, 'messages');
     await page
-      .getByRole('link', { name: /^[0-9a-f-]{36}$/ })
+      .getByRole('button', { name: /^[0-9a-f-]{36}$/ })
       .first()
       .click();
     await page.getByRole('dialog').getByText('order 0').waitFor();
     await look(page, 'message');
     await button('Done').click();
     await page
-      .getByRole('checkbox', { name: /^Select [0-9a-f]/ })
+      .getByRole('checkbox', { name: /^Select [0-9a-f]{8}-/ })
       .nth(0)
       .check();
     await page
-      .getByRole('checkbox', { name: /^Select [0-9a-f]/ })
+      .getByRole('checkbox', { name: /^Select [0-9a-f]{8}-/ })
       .nth(1)
       .check();
     await button('Delete').click();
@@ -189,7 +189,8 @@ describe('the console', () => {
     await look(page, 'purge');
     await page.getByRole('dialog').getByRole('button', { name: 'Purge', exact: true }).click();
     await page.getByText('Queues purged: 1').waitFor();
-    await page.getByRole('checkbox', { name: 'Select all' }).check();
+    await page.getByRole('checkbox', { name: 'Select failed.fifo' }).check();
+    await page.getByRole('checkbox', { name: 'Select orders.fifo' }).check();
     await button('Delete').click();
     await page.getByRole('dialog').getByRole('textbox').fill('delete');
     await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
@@ -219,7 +220,8 @@ describe('the console', () => {
       ] as const) {
         await page.goto(`${server.url}/console/${path}`);
         await page.getByRole('heading', { level: 1 }).first().waitFor();
-        if (place === 'queues') await page.getByRole('link', { name: 'orders' }).waitFor();
+        if (place === 'queues')
+          await page.getByRole('link', { name: 'orders', exact: true }).waitFor();
         await page.getByText(how.title, { exact: true }).first().waitFor({ state: 'attached' });
         await look(page, `${name}-${place}`);
         await wide(page, `${name}-${place}`);

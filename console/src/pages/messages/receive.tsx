@@ -115,9 +115,9 @@ export function Receive({ queue, onChanged, onSendAgain }: ReceiveProps) {
           <KeyValuePairs
             columns={3}
             items={[
-              { label: t('column.available'), value: formatNumber(language, queue.available) },
-              { label: t('column.inFlight'), value: formatNumber(language, queue.inFlight) },
-              { label: t('column.delayed'), value: formatNumber(language, queue.delayed) },
+              { label: t('count.available'), value: formatNumber(language, queue.available) },
+              { label: t('count.inFlight'), value: formatNumber(language, queue.inFlight) },
+              { label: t('count.delayed'), value: formatNumber(language, queue.delayed) },
             ]}
           />
           <ExpandableSection headerText={t('receive.settings')}>

@@ -130,9 +130,9 @@ function Summary({ queue }: { queue: Queue }) {
           { label: 'URL', value: <Copyable text={queue.url} /> },
           { label: 'ARN', value: <Copyable text={queue.arn} /> },
           { label: t('queue.modified'), value: formatDate(language, queue.modified) },
-          { label: t('column.available'), value: number(queue.available) },
-          { label: t('column.inFlight'), value: number(queue.inFlight) },
-          { label: t('column.delayed'), value: number(queue.delayed) },
+          { label: t('count.available'), value: number(queue.available) },
+          { label: t('count.inFlight'), value: number(queue.inFlight) },
+          { label: t('count.delayed'), value: number(queue.delayed) },
         ]}
       />
     </Container>
