@@ -231,6 +231,26 @@ describe('the console', () => {
     });
   }
 
+  it('is sent as it was built, once', async () => {
+    const index = await fetch(`${server.url}/console/`);
+    assert.equal(index.headers.get('cache-control'), 'no-cache');
+    assert.match(index.headers.get('content-security-policy') ?? '', /default-src 'none'/);
+    const asset = /\/console\/assets\/[^"]+\.js/.exec(await index.text())?.[0];
+    assert.ok(asset);
+    for (const [accepted, encoding] of [
+      ['gzip, br', 'br'],
+      ['gzip', 'gzip'],
+      ['identity', null],
+    ] as const) {
+      const answer: Response = await fetch(server.url + asset, {
+        headers: { 'accept-encoding': accepted },
+      });
+      assert.equal(answer.headers.get('content-encoding'), encoding);
+      assert.match(answer.headers.get('cache-control') ?? '', /max-age=31536000, immutable/);
+      assert.match(await answer.text(), /Formiga/);
+    }
+  });
+
   it('loads in less than 1 MiB, and only what its page needs', async () => {
     const { context, page } = await visit({ width: 1440, language: 'en', isDark: false });
     const session = await context.newCDPSession(page);

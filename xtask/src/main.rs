@@ -7,6 +7,7 @@ mod bench;
 mod browser;
 mod check;
 mod chromium;
+mod console;
 mod deny;
 mod edges;
 mod fuzz;
@@ -33,11 +34,16 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "run",
         about: "build the server and start it; arguments go to `formiga serve`",
         run: run::run,
+    },
+    Command {
+        name: "console",
+        about: "build the web console, which the next build of the server carries",
+        run: console::run,
     },
     Command {
         name: "test",
@@ -83,7 +89,7 @@ fn main() -> ExitCode {
 fn help(_: &[String]) -> Outcome {
     println!("Usage: cargo xtask <command> [arguments]\n");
     for command in &COMMANDS {
-        println!("  {:<6} {}", command.name, command.about);
+        println!("  {:<7} {}", command.name, command.about);
     }
     Ok(())
 }

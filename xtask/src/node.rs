@@ -12,7 +12,7 @@ use crate::suites::{answer, command_in};
 use crate::workspace;
 
 const NODE_MAJOR_MIN: u32 = 20;
-const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+pub(crate) const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// What of Node.js is not installed.
 pub(crate) fn missing() -> Option<&'static str> {

@@ -3,11 +3,13 @@
 use std::process::Command;
 
 use crate::Outcome;
+use crate::console;
 use crate::steps::run_to_success;
 use crate::workspace;
 
 /// Builds `formiga` in release mode and becomes `formiga serve <args>`.
 pub(crate) fn run(args: &[String]) -> Outcome {
+    console::build_if_possible()?;
     run_to_success(workspace::cargo().args(["build", "--release", "--package", "formiga-server"]))?;
 
     let mut server = Command::new(workspace::formiga("release"));

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::Outcome;
+use crate::console;
 use crate::fuzz;
 use crate::passed::{Half, Record};
 use crate::python;
@@ -26,6 +27,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     };
 
     let mut steps = Steps::new();
+    steps.step("the web console", console::build_if_possible);
     if rust {
         rust_tests(&mut steps, extra);
     }
@@ -60,6 +62,7 @@ fn sdk_tests(steps: &mut Steps, extra: &[String]) {
         for suite in SUITES {
             suite.run(steps, built);
         }
+        console::tests(steps, built);
     }
 }
 

@@ -27,6 +27,7 @@ use crate::authorization::{Access, QueuePolicies};
 use crate::body::{self, BodyMemory, BoundedBody};
 use crate::browser::BrowserRules;
 use crate::clock::Clock;
+use crate::console;
 use crate::context::{Caller, Context};
 use crate::error::{self, ApiError};
 use crate::peers::Peers;
@@ -127,6 +128,13 @@ impl Gateway {
             return self.health(request_id);
         }
         if !names_an_action(&wire_head) {
+            let facts = console::Facts {
+                callers_are_checked: self.verifier.is_some(),
+                default_region: self.default_region.as_str(),
+            };
+            if let Some(page) = console::answer(&head, &facts, request_id) {
+                return page;
+            }
             let body = protocol::UNKNOWN_OPERATION_XML;
             return response(request_id, StatusCode::NOT_FOUND, XML, body);
         }
@@ -447,7 +455,7 @@ fn wire_head(head: &Parts) -> Head<'_> {
 }
 
 /// Query requests are sent by GET or POST, and a GET without an action asks for a page, of which
-/// there are none but `/health`. JSON's own rules are its codec's.
+/// there are `/health` and the console's. JSON's own rules are its codec's.
 fn names_an_action(head: &Head<'_>) -> bool {
     match (head.protocol(), head.method) {
         (Protocol::Json, _) | (_, "POST") => true,
@@ -492,7 +500,7 @@ fn refusal(request_id: Uuid) -> Response<AnswerBody> {
     response(request_id, StatusCode::FORBIDDEN, JSON, body)
 }
 
-fn response(
+pub(crate) fn response(
     request_id: Uuid,
     status: StatusCode,
     content_type: &'static str,

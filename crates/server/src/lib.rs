@@ -11,6 +11,7 @@ mod body;
 mod browser;
 pub mod clock;
 pub mod config;
+mod console;
 mod context;
 mod error;
 mod formiga;
