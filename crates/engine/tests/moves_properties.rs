@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             .map(|side| (self.sides[side].entry.key.clone(), id(side)))
             .collect();
         let (now, tally) = (self.now, self.tally);
-        let Side { live, restored, store, .. } = &mut self.sides[of];
+        let Side { entry, live, restored, store } = &mut self.sides[of];
         let apply = |queue: &mut Queue| {
             let mut reads = 0;
             while let Some(need) = queue.needs(now, command) {
@@ -201,11 +201,25 @@ impl<'a> Run<'a> {
         };
         let (reply, records) = apply(live);
         // With a small window, which group comes next may differ after a restart.
-        if !self.fifo {
-            let restored = apply(restored);
-            assert_eq!((&reply, &records), (&restored.0, &restored.1), "{command:?}");
-        }
+        let answer = (!self.fifo).then(|| apply(restored));
         store.append(&records);
+        let too_many_leave = store.outbox.len() >= self.limits.outbox_max;
+        match answer {
+            // A window full of dead letters that cannot leave yet gives what else is in it, and
+            // after a restart it may hold a little more or less.
+            Some((Reply::Received(many), _))
+                if too_many_leave
+                    && matches!(&reply, Reply::Received(few) if few.len() != many.len()) =>
+            {
+                let Reply::Received(few) = &reply else { unreachable!("it was looked at") };
+                assert!(few.starts_with(&many) || many.starts_with(few), "{command:?}");
+                let snapshot = store.snapshot(now, self.limits.page);
+                *restored = Queue::restore(entry, self.limits, snapshot);
+                live.forget_what_is_not_kept();
+            }
+            Some(answer) => assert_eq!((&reply, &records), (&answer.0, &answer.1), "{command:?}"),
+            None => {}
+        }
         assert_eq!(*live.row(), store.row);
         records.iter().for_each(|record| self.count(scene::name_of_record(record)));
         (reply, records)
