@@ -1,5 +1,7 @@
 //! From flags, environment and profile to a client.
 
+use std::path::PathBuf;
+
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
@@ -10,6 +12,7 @@ use aws_sdk_sqs::config::Region;
 use aws_smithy_http_client::tls;
 use aws_types::service_config::ServiceConfigKey;
 
+use crate::ca_bundle;
 use crate::credentials;
 use crate::endpoint::{Endpoint, EndpointUrl, Told};
 use crate::error::CliError;
@@ -37,6 +40,10 @@ pub(crate) struct ConnectionArgs {
     /// The profile of ~/.aws/config to use.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+
+    /// The authorities to trust for https, in PEM, in place of the system's.
+    #[arg(long, global = true, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
 
     /// Answer in JSON, one document a line; errors too, on standard error.
     #[arg(long, global = true)]
@@ -83,7 +90,7 @@ pub(crate) async fn resolve(
     queues: &[QueueRef],
 ) -> Result<Resolved, CliError> {
     let region = region_told(args, queues)?;
-    let sdk = load(args, region).await;
+    let sdk = load(args, region).await?;
     let configured = configured_endpoint(&sdk)?;
     let told = args.aws || args.endpoint_url.is_some() || configured.is_some();
     let endpoint = Endpoint::choose(Told {
@@ -134,10 +141,15 @@ fn region_told(args: &ConnectionArgs, queues: &[QueueRef]) -> Result<Option<Regi
 }
 
 /// Reads environment and profile as every SDK does.
-async fn load(args: &ConnectionArgs, region: Option<Region>) -> SdkConfig {
+async fn load(args: &ConnectionArgs, region: Option<Region>) -> Result<SdkConfig, CliError> {
     let https = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring));
+    let https = match args.ca_bundle.as_deref() {
+        // As for the AWS CLI, an empty variable is none.
+        None => https.build_https(),
+        Some(path) if path.as_os_str().is_empty() => https.build_https(),
+        Some(path) => https.tls_context(ca_bundle::trust(path)?).build_https(),
+    };
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
     if let Some(profile) = &args.profile {
         loader = loader.profile_name(profile);
@@ -148,7 +160,7 @@ async fn load(args: &ConnectionArgs, region: Option<Region>) -> SdkConfig {
         (None, true) => loader,
         (None, false) => with_region(loader, args.profile.as_deref()).await,
     };
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 async fn with_region(loader: ConfigLoader, profile: Option<&str>) -> ConfigLoader {

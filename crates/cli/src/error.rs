@@ -143,8 +143,27 @@ fn of_dispatch(error: &(dyn Error + 'static)) -> CliError {
         Some(io::ErrorKind::ConnectionRefused) => {
             failed.with_hint("is the server running? Start it with `formiga`")
         }
+        _ if is_about_certificates(error) => failed.with_hint(
+            "does the endpoint's certificate name it? Its authority is trusted with --ca-bundle or AWS_CA_BUNDLE",
+        ),
         _ => failed.with_hint("is the endpoint right? See `formiga queue --help`"),
     }
+}
+
+/// Whether the server's certificate was not accepted.
+fn is_about_certificates(error: &(dyn Error + 'static)) -> bool {
+    let is_certificate = |cause: &(dyn Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+    };
+    // An I/O error does not tell what is in it as its source, and may be in another one.
+    let in_io = |cause: &(dyn Error + 'static)| {
+        let mut inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        while let Some(outer) = inner.and_then(|inner| inner.downcast_ref::<io::Error>()) {
+            inner = outer.get_ref();
+        }
+        inner.is_some_and(|inner| is_certificate(inner))
+    };
+    causes(error).any(|cause| is_certificate(cause) || in_io(cause))
 }
 
 /// The innermost cause: the outer ones only say that something failed.
@@ -173,6 +192,17 @@ mod tests {
         assert_eq!(error.to_json(), json!({ "error": { "code": "A", "message": "b" } }));
         let error = error.with_hint("c").about("q").to_json();
         assert_eq!((&error["error"]["hint"], &error["error"]["queue"]), (&json!("c"), &json!("q")));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_found_in_what_wraps_it() {
+        let untrusted =
+            || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let of_tls = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        assert!(is_about_certificates(&untrusted()));
+        assert!(is_about_certificates(&io::Error::other(of_tls(untrusted()))));
+        assert!(!is_about_certificates(&of_tls(rustls::Error::HandshakeNotComplete)));
+        assert!(!is_about_certificates(&io::Error::from(io::ErrorKind::ConnectionRefused)));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! `output.rs` is the one place that prints.
 
 mod args;
+mod ca_bundle;
 mod commands;
 mod completions;
 mod confirm;

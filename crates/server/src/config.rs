@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, FromArgMatches, ValueEnum};
+use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
 /// The settings of `formiga serve`. Each is a flag, an environment variable `FORMIGA_*` and a key
@@ -69,6 +70,29 @@ pub struct Config {
     /// Master keys from the environment, in place of files.
     #[arg(skip)]
     pub master_keys: MasterKeyTexts,
+
+    /// The certificate that clients are shown, in PEM, with those between it and its authority. With
+    /// it, the server speaks HTTPS only. It is read again when it changes.
+    #[arg(long, env = "FORMIGA_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM, without a passphrase.
+    #[arg(long, env = "FORMIGA_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Let only clients connect that show a certificate of one of the authorities in this file, in PEM.
+    #[arg(long, env = "FORMIGA_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Speak HTTPS with a certificate of the server's own, for development. Clients have to trust
+    /// `tls/ca.pem` in the data directory.
+    #[arg(long, env = "FORMIGA_TLS_SELF_SIGNED", value_parser = FalseyValueParser::new())]
+    pub tls_self_signed: bool,
+
+    /// Names and addresses, besides localhost, for which the self-signed certificate is valid; several
+    /// are separated by commas.
+    #[arg(long, env = "FORMIGA_TLS_NAME", value_delimiter = ',', value_name = "NAME")]
+    pub tls_name: Vec<String>,
 
     /// Addresses of the proxies that speak TLS with the clients; several are separated by commas.
     /// Besides them, only this machine may connect.
@@ -268,6 +292,7 @@ impl Config {
 
     /// Checks what no single setting shows.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_tls()?;
         self.check_auth()?;
         if !(16..=1_000_000).contains(&self.window) {
             return Err(ConfigError("the window is between 16 and 1000000 messages".to_owned()));
@@ -282,6 +307,49 @@ impl Config {
         }
         if !(16..=1 << 20).contains(&self.request_memory_mib) {
             return Err(ConfigError("the request memory is at least 16 MiB".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether clients reach the server by HTTPS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls_cert.is_some() || self.tls_self_signed
+    }
+
+    /// A setting of TLS is to mean that TLS is spoken.
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        let refused = |sentence: &str| Err(ConfigError(sentence.to_owned()));
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => {
+                return refused(
+                    "--tls-cert needs the certificate's private key; name it with --tls-key",
+                );
+            }
+            (None, Some(_)) => {
+                return refused(
+                    "--tls-key needs the certificate that it belongs to; name it with --tls-cert",
+                );
+            }
+            (Some(_), Some(_)) if self.tls_self_signed => {
+                return refused(
+                    "--tls-self-signed makes a certificate, but --tls-cert gives one; say only one of them",
+                );
+            }
+            _ => {}
+        }
+        if self.tls_client_ca.is_some() && self.tls_cert.is_none() {
+            return refused(
+                "--tls-client-ca would have no effect without a certificate; give one with --tls-cert and --tls-key",
+            );
+        }
+        if !self.tls_name.is_empty() && !self.tls_self_signed {
+            return refused(
+                "--tls-name is about the certificate that --tls-self-signed makes; say that, too",
+            );
+        }
+        let is_none = |name: &&String| ServerName::try_from(name.as_str()).is_err();
+        if let Some(name) = self.tls_name.iter().find(is_none) {
+            return refused(&format!("{name:?} is neither a host name nor an IP address"));
         }
         Ok(())
     }
@@ -307,12 +375,13 @@ impl Config {
                 self.listen
             )));
         }
-        let is_plaintext = self.behind_tls_proxy.is_empty() && !self.allow_plaintext;
+        let is_plaintext =
+            !self.speaks_tls() && self.behind_tls_proxy.is_empty() && !self.allow_plaintext;
         if !is_open && is_beyond && is_plaintext {
             return Err(ConfigError(format!(
-                "listening on {} would send messages unencrypted, since this server does not speak TLS; listen on \
-                 127.0.0.1, name the proxies that do with --behind-tls-proxy, or say --allow-plaintext if that is what \
-                 you want",
+                "listening on {} would send messages unencrypted; give a certificate with --tls-cert and --tls-key (or \
+                 --tls-self-signed), name the proxies that speak TLS with --behind-tls-proxy, listen on 127.0.0.1, or say \
+                 --allow-plaintext if that is what you want",
                 self.listen
             )));
         }
@@ -388,10 +457,36 @@ mod tests {
         let sentence = config.check().unwrap_err().to_string();
         assert!(sentence.contains("--behind-tls-proxy"), "{sentence}");
         assert!(sentence.contains("--allow-plaintext"), "{sentence}");
+        assert!(sentence.contains("--tls-cert"), "{sentence}");
+        let secure = Config { tls_self_signed: true, ..config.clone() };
+        assert!(secure.check().is_ok());
         let proxied = Config { behind_tls_proxy: vec!["10.0.0.1".parse().unwrap()], ..config };
         assert!(proxied.check().is_ok());
         let plain = Config { behind_tls_proxy: vec![], allow_plaintext: true, ..proxied };
         assert!(plain.check().is_ok());
+    }
+
+    #[test]
+    fn settings_of_tls_that_would_not_do_what_they_say_are_refused() {
+        for (given, named) in [
+            (&["--tls-cert=c"][..], "--tls-key"),
+            (&["--tls-key=k"], "--tls-cert"),
+            (&["--tls-cert=c", "--tls-key=k", "--tls-self-signed"], "--tls-self-signed"),
+            (&["--tls-client-ca=a"], "--tls-cert"),
+            (&["--tls-client-ca=a", "--tls-self-signed"], "--tls-cert"),
+            (&["--tls-name=queues"], "--tls-self-signed"),
+            (&["--tls-self-signed", "--tls-name=a b"], "\"a b\""),
+        ] {
+            let config = Config::from_arg_matches(&self::given(given)).unwrap();
+            let sentence = config.check().unwrap_err().to_string();
+            assert!(sentence.contains(named), "{given:?}: {sentence}");
+        }
+        for given in [
+            &["--tls-cert=c", "--tls-key=k", "--tls-client-ca=a"][..],
+            &["--tls-self-signed", "--tls-name=queues,10.0.0.1,::2,a.example.com"],
+        ] {
+            Config::from_arg_matches(&self::given(given)).unwrap().check().unwrap();
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! One request: refuse, read, decode, act, encode.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,7 +29,7 @@ use crate::clock::Clock;
 use crate::console;
 use crate::context::{Caller, Context};
 use crate::error::{self, ApiError};
-use crate::peers::Peers;
+use crate::peers::{Peer, Peers};
 use crate::queues::Directory;
 use crate::random::Random;
 use crate::rates::Rates;
@@ -74,7 +73,7 @@ pub(crate) type Answer = Result<Vec<u8>, ApiError>;
 /// A request whose body is still to be read.
 struct Arrival<'a> {
     head: &'a Parts,
-    peer: IpAddr,
+    peer: Peer,
     /// Where the caller reached the server: scheme, host and port.
     endpoint: String,
     /// None if nobody is checked.
@@ -113,7 +112,7 @@ impl Gateway {
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Peer,
     ) -> Response<AnswerBody> {
         let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
@@ -159,7 +158,7 @@ impl Gateway {
     async fn act(
         &self,
         head: &Parts,
-        peer: IpAddr,
+        peer: Peer,
         wire_head: &Head<'_>,
         body: Incoming,
         request_id: Uuid,
@@ -201,14 +200,7 @@ impl Gateway {
     }
 
     /// Tells the audit log, if there is one, what became of a request.
-    fn audit(
-        &self,
-        head: &Parts,
-        peer: IpAddr,
-        request_id: Uuid,
-        mut trail: Trail,
-        answer: &Answer,
-    ) {
+    fn audit(&self, head: &Parts, peer: Peer, request_id: Uuid, mut trail: Trail, answer: &Answer) {
         let Some(audit) = &self.audit else { return };
         if trail.access_key_id.is_none() {
             let credential = Caller::credential(text(head, AUTHORIZATION));
@@ -218,7 +210,9 @@ impl Gateway {
             at: Timestamp::from_millis(self.clock.now().as_millis()),
             request_id,
             event_id: self.random.uuid(),
-            address: self.peers.client(peer, &head.headers),
+            address: self.peers.client(peer.address, &head.headers),
+            tls: peer.tls,
+            host: text(head, HOST),
             user_agent: text(head, USER_AGENT),
         };
         let outcome = answer.as_ref().map(|_| ());
@@ -229,22 +223,22 @@ impl Gateway {
     fn arrive<'a>(
         &'a self,
         head: &'a Parts,
-        peer: IpAddr,
+        peer: Peer,
         services: &[&str],
     ) -> Result<Arrival<'a>, ApiError> {
         let signed = self.verifier.as_ref().map(|verifier| {
             let now = Timestamp::from_millis(self.clock.now().as_millis());
-            let other_hosts = self.peers.hosts(peer, &head.headers);
+            let other_hosts = self.peers.hosts(peer.address, &head.headers);
             verifier.arrived(head, other_hosts, services, now)
         });
         Ok(Arrival { head, peer, endpoint: self.endpoint(head, peer), signed: signed.transpose()? })
     }
 
     /// Where the caller reached the server: the proxy, if there is one that is trusted.
-    fn endpoint(&self, head: &Parts, peer: IpAddr) -> String {
+    fn endpoint(&self, head: &Parts, peer: Peer) -> String {
         let is_secure = self.peers.is_secure(peer, &head.headers);
         let scheme = if is_secure { "https" } else { "http" };
-        let forwarded = self.peers.hosts(peer, &head.headers).into_iter().next();
+        let forwarded = self.peers.hosts(peer.address, &head.headers).into_iter().next();
         let forwarded = forwarded.and_then(|host| String::from_utf8(host).ok());
         let host = forwarded.as_deref().or(text(head, HOST)).unwrap_or(&self.own_host);
         format!("{scheme}://{host}")
@@ -270,7 +264,7 @@ impl Gateway {
             identities: verifier.identities().clone(),
             queue_policies: self.queue_policies.clone(),
             now: signed.now,
-            source_ip: self.peers.client(peer, &head.headers),
+            source_ip: self.peers.client(peer.address, &head.headers),
             is_secure: self.peers.is_secure(peer, &head.headers),
             user_agent: owned(USER_AGENT),
             referer: owned(REFERER),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,18 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::addresses::Addresses;
 use crate::answer::{AnswerBody, Progress};
 use crate::gateway::Gateway;
+use crate::peers::Peer;
+use crate::tls::{self, Tls, TlsDetails};
 
 /// Heads are a request line and a dozen headers; a long session token takes a few KiB. hyper looks at
 /// this while a head is incomplete, so one that arrives in large pieces may be somewhat longer.
@@ -42,6 +48,8 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long clients are waited for.
 #[derive(Clone, Copy)]
 struct Patience {
+    /// How long a client may take to agree on keys.
+    handshake: Duration,
     /// How long a client may take to send a request's head, and how long a connection may stay idle
     /// between requests.
     head: Duration,
@@ -56,6 +64,7 @@ struct Patience {
 }
 
 const PATIENCE: Patience = Patience {
+    handshake: Duration::from_secs(10),
     head: Duration::from_secs(75),
     write: Duration::from_secs(30),
     stall: Duration::from_secs(60),
@@ -98,6 +107,7 @@ pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     connections_max: usize,
     addresses: Addresses,
+    tls: Option<Arc<Tls>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = GracefulShutdown::new();
@@ -123,11 +133,14 @@ pub(crate) async fn serve(
                     continue;
                 }
                 let gateway = gateway.clone();
-                let answer = move |request| {
+                let answer = move |request, tls| {
                     let gateway = gateway.clone();
+                    let peer = Peer { address: peer, tls };
                     async move { gateway.answer(request, peer).await }
                 };
-                let serving = serve_connection(stream, PATIENCE, connections.watcher(), answer);
+                let acceptor = tls.as_ref().map(|tls| tls.acceptor());
+                let watcher = connections.watcher();
+                let serving = serve_connection(stream, acceptor, PATIENCE, watcher, answer);
                 let mut abandoned = abandoned.clone();
                 tokio::spawn(async move {
                     tokio::select! {
@@ -196,17 +209,88 @@ async fn quiet(gateway: &Gateway) {
 }
 
 /// Serves a connection until it ends.
-async fn serve_connection<A, F>(stream: TcpStream, patience: Patience, watcher: Watcher, answer: A)
-where
-    A: Fn(Request<Incoming>) -> F,
+async fn serve_connection<A, F>(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    patience: Patience,
+    watcher: Watcher,
+    answer: A,
+) where
+    A: Fn(Request<Incoming>, Option<TlsDetails>) -> F,
     F: Future<Output = Response<AnswerBody>> + Send + 'static,
 {
     // Answers are small and complete; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let is_http2 = match tokio::time::timeout(patience.head, speaks_http2(&stream)).await {
-        Ok(Ok(is_http2)) => is_http2,
-        _ => return,
+    let Some(acceptor) = tls else {
+        let is_http2 = tokio::time::timeout(patience.head, speaks_http2(&stream));
+        if let Ok(Ok(is_http2)) = is_http2.await {
+            let stream = impatient(stream, patience);
+            converse(stream, is_http2, patience, watcher, |request| answer(request, None)).await;
+        }
+        return;
     };
+    let greeting = tokio::time::timeout(patience.handshake, greet(stream, &acceptor, patience));
+    match greeting.await {
+        Ok(Ok(Some(stream))) => {
+            let (_, session) = stream.get_ref();
+            let is_http2 = session.alpn_protocol() == Some(tls::HTTP2);
+            let details = Some(tls::details(session));
+            converse(stream, is_http2, patience, watcher, |request| answer(request, details)).await;
+        }
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection ended before its first request"),
+        Err(_) => tracing::debug!("a client took too long for its handshake"),
+    }
+}
+
+/// A stream that ends with an error if the client takes nothing for long.
+type Impatient = Pin<Box<TimeoutStream<TcpStream>>>;
+
+fn impatient(stream: TcpStream, patience: Patience) -> Impatient {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience.write));
+    Box::pin(stream)
+}
+
+/// Agrees with the client on keys. None if it does not speak TLS, which it is told.
+async fn greet(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    patience: Patience,
+) -> io::Result<Option<TlsStream<Impatient>>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
+        stream.write_all(NOT_HTTPS).await?;
+        stream.shutdown().await?;
+        // A connection that is closed with bytes unread is reset, and the answer with it.
+        tokio::io::copy(&mut stream.take(HEAD_BYTES_MAX as u64), &mut tokio::io::sink()).await?;
+        return Ok(None);
+    }
+    acceptor.accept(impatient(stream, patience)).await.map(Some)
+}
+
+/// What a TLS connection begins with, and no HTTP request does.
+const HANDSHAKE: u8 = 22;
+
+/// For clients that do not speak TLS.
+const NOT_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain\r\n\
+    Content-Length: 52\r\n\
+    Connection: close\r\n\r\n\
+    This port speaks HTTPS only: use a URL of https://.\n";
+
+/// Answers the requests that come on a stream, until it ends.
+async fn converse<S, A, F>(
+    stream: S,
+    is_http2: bool,
+    patience: Patience,
+    watcher: Watcher,
+    answer: A,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<AnswerBody>> + Send + 'static,
+{
     let progress = Arc::new(Progress::default());
     let of_connection = progress.clone();
     let service = service_fn(move |request| {
@@ -217,9 +301,7 @@ where
             Ok::<_, Infallible>(answer.map(|body| body.on(&progress)))
         }
     });
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(patience.write));
-    let stream = TokioIo::new(Box::pin(stream));
+    let stream = TokioIo::new(stream);
     let serving = async {
         if is_http2 {
             let connection = http2::Builder::new(TokioExecutor::new())

@@ -34,6 +34,7 @@ mod signature;
 mod sqs;
 mod store_keys;
 mod sts;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -71,6 +72,7 @@ use crate::rates::Rates;
 use crate::sealer::Sealer;
 use crate::signature::Verifier;
 use crate::store_keys::{Owner, StoreKeysError};
+use crate::tls::{Files, Tls, TlsError};
 
 /// Why a server did not start. Each is one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +100,9 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The certificate that clients are to be shown cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There are no keys to check callers by.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -150,6 +155,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
 
         let store = open_store(config)?;
+        let tls = certificate(config, address)?.map(Arc::new);
         let random = Arc::new(Random::new());
         // Before anything is changed: who has not the key of the data should leave it alone.
         let master_keys = Arc::new(master_key::load(config, &*store, &random).await?);
@@ -239,7 +245,11 @@ impl Server {
         });
         let places = connections_max(config);
         let addresses = Addresses::new(config.address_connections_max);
-        let listener = tokio::spawn(http::serve(listener, gateway, places, addresses, stopping));
+        if let Some(tls) = &tls {
+            tokio::spawn(tls.clone().keep_fresh(stopping.clone()));
+        }
+        let listener =
+            tokio::spawn(http::serve(listener, gateway, places, addresses, tls, stopping));
         Ok(Server { address, stop, listener, directory, store, audit_writing })
     }
 
@@ -281,6 +291,30 @@ fn audit_target(config: &Config) -> Option<audit::Target> {
         Some(path) if path == Path::new("-") => Some(audit::Target::StandardOutput),
         Some(path) => Some(audit::Target::File(path.to_owned())),
     }
+}
+
+/// The certificate that clients are shown, if the server speaks TLS.
+fn certificate(config: &Config, address: SocketAddr) -> Result<Option<Tls>, TlsError> {
+    if let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) {
+        return Ok(Some(Tls::of_files(Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            client_authorities: config.tls_client_ca.clone(),
+        })?));
+    }
+    if !config.tls_self_signed {
+        return Ok(None);
+    }
+    let mut names = config.tls_name.clone();
+    if !address.ip().is_unspecified() {
+        names.push(address.ip().to_string());
+    }
+    Ok(Some(Tls::self_signed(&config.data_dir, &names)?))
+}
+
+/// What clients have to trust if the certificate is self-signed.
+pub fn self_signed_authority_file(config: &Config) -> Option<PathBuf> {
+    config.tls_self_signed.then(|| tls::authority_file(&config.data_dir))
 }
 
 /// The name of the file with the administrator's access key, unless told.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -13,7 +14,7 @@ use formiga_server::config::{
     AuthMode, Config, LogFormat, MasterKeyTexts, StoreKind, flags_of_file,
 };
 use formiga_server::offline::{self, BackupArgs, CheckArgs};
-use formiga_server::{Server, admin_key_file};
+use formiga_server::{Server, admin_key_file, self_signed_authority_file};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -144,13 +145,19 @@ fn serve(mut config: Config) -> Result<(), String> {
 
 /// What a new user needs: where the server is, where the data is, and a line to try it with.
 fn welcome(config: &Config, server: &Server) {
-    let endpoint = format!("http://{}", server.address());
+    let scheme = if config.speaks_tls() { "https" } else { "http" };
+    let endpoint = format!("{scheme}://{}", server.address());
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path).display().to_string();
     let data = match config.store {
         StoreKind::Memory => "in memory only".to_owned(),
-        StoreKind::Sqlite => {
-            let path = std::path::absolute(&config.data_dir);
-            path.unwrap_or_else(|_| config.data_dir.clone()).display().to_string()
-        }
+        StoreKind::Sqlite => absolute(config.data_dir.clone()),
+    };
+    let (authority, trust) = match self_signed_authority_file(config).map(absolute) {
+        Some(path) => (
+            format!("TLS:  self-signed, for development; clients have to trust {path}\n"),
+            format!("AWS_CA_BUNDLE='{path}' "),
+        ),
+        None => (String::new(), String::new()),
     };
     // Only where the key is, never the key.
     let (key, credentials) = match config.auth {
@@ -158,8 +165,7 @@ fn welcome(config: &Config, server: &Server) {
             (String::new(), "AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any".to_owned())
         }
         AuthMode::Required => {
-            let path = admin_key_file(config);
-            let path = std::path::absolute(&path).unwrap_or(path).display().to_string();
+            let path = absolute(admin_key_file(config));
             (
                 format!("Key:  {path} (the administrator's)\n"),
                 format!("AWS_SHARED_CREDENTIALS_FILE='{path}'"),
@@ -170,7 +176,8 @@ fn welcome(config: &Config, server: &Server) {
         "Formiga {version} answers at {endpoint}\n\
          Data: {data}\n\
          {key}\
-         Try:  {credentials} aws --region {region} --endpoint-url {endpoint} \
+         {authority}\
+         Try:  {trust}{credentials} aws --region {region} --endpoint-url {endpoint} \
          sqs create-queue --queue-name hello\n",
         version = env!("CARGO_PKG_VERSION"),
         region = config.region,

@@ -5,6 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
+use crate::tls::TlsDetails;
+
+/// The other end of a connection: a client, or a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// None without TLS.
+    pub(crate) tls: Option<TlsDetails>,
+}
+
 /// The proxies that speak TLS with the clients.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
@@ -50,11 +60,14 @@ impl Peers {
         Some(client)
     }
 
-    /// Whether the client speaks TLS, with a trusted proxy.
-    pub(crate) fn is_secure(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let said = || headers.get_all(FORWARDED_PROTO).iter().next_back();
-        self.trusts(peer)
-            && said().is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"https"))
+    /// Whether the client speaks TLS, with this server or with a trusted proxy. What a proxy and
+    /// this server speak says nothing about that.
+    pub(crate) fn is_secure(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        if !self.trusts(peer.address) {
+            return peer.tls.is_some();
+        }
+        let said = headers.get_all(FORWARDED_PROTO).iter().next_back();
+        said.is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"https"))
     }
 
     /// What the client may have called this server, if a trusted proxy says so.
@@ -121,8 +134,13 @@ mod tests {
         let said =
             [(FORWARDED_PROTO, "https"), (FORWARDED_HOST, "sqs.example"), (FORWARDED_PORT, "8443")];
         let headers = headers(&said);
-        assert!(peers.is_secure(ip("::ffff:10.0.0.1"), &headers));
-        assert!(!peers.is_secure(ip("127.0.0.1"), &headers));
+        let plain = |address: &str| Peer { address: ip(address), tls: None };
+        assert!(peers.is_secure(plain("::ffff:10.0.0.1"), &headers));
+        assert!(!peers.is_secure(plain("127.0.0.1"), &headers));
+        let tls = Some(TlsDetails { version: "TLSv1.3", cipher_suite: "any" });
+        assert!(peers.is_secure(Peer { address: ip("127.0.0.1"), tls }, &HeaderMap::new()));
+        let of_proxy = Peer { address: ip("10.0.0.1"), tls };
+        assert!(!peers.is_secure(of_proxy, &HeaderMap::new()), "the proxy's client speaks none");
         let hosts = [b"sqs.example".to_vec(), b"sqs.example:8443".to_vec()];
         assert_eq!(peers.hosts(ip("10.0.0.1"), &headers), hosts);
         assert!(peers.hosts(ip("127.0.0.1"), &headers).is_empty());

@@ -1,4 +1,4 @@
-//! Files that hold secrets: only their owner may use them.
+//! Files that hold secrets, which only their owner may use, and those that are written as whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -33,6 +33,15 @@ pub(crate) fn read_private(path: &Path) -> Result<String, Unread> {
 
 /// Writes a file that nobody but its owner may read. It is whole or not there at all.
 pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    write_whole(path, text, 0o600)
+}
+
+/// Writes a file that anyone may read. It is whole or not there at all.
+pub(crate) fn write_public(path: &Path, text: &str) -> io::Result<()> {
+    write_whole(path, text, 0o644)
+}
+
+fn write_whole(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let directory = match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
@@ -46,7 +55,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;

@@ -100,7 +100,7 @@ class Server:
 
         def read():
             for line in self._process.stdout:
-                if match := re.search(rb'http://127\.0\.0\.1:\d+', line):
+                if match := re.search(rb'https?://127\.0\.0\.1:\d+', line):
                     found.put(match[0].decode())
             found.put(None)
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::refusals::Alike;
 use crate::error::ApiError;
 use crate::identities::Principal;
+use crate::tls::TlsDetails;
 
 /// What is found out about a call while it is answered.
 #[derive(Default)]
@@ -61,6 +62,8 @@ pub(crate) struct Event {
     account: Option<AccountId>,
     address: Option<String>,
     user_agent: Option<String>,
+    tls: Option<TlsDetails>,
+    host: Option<String>,
     principal: Option<Arc<Principal>>,
     access_key_id: Option<String>,
     queue_arn: Option<String>,
@@ -89,6 +92,7 @@ const MANAGEMENT: [&str; 11] = [
 
 /// Clients say what they like about themselves.
 const USER_AGENT_BYTES_MAX: usize = 512;
+const HOST_BYTES_MAX: usize = 256;
 
 /// More than any policy has; what is larger is left out.
 const EXCHANGE_BYTES_MAX: usize = 64 * 1024;
@@ -121,6 +125,8 @@ impl Event {
             account: trail.account,
             address: request.address.map(|address| address.to_string()),
             user_agent: request.user_agent.map(|text| cut(text, USER_AGENT_BYTES_MAX).to_owned()),
+            tls: request.tls,
+            host: request.host.map(|text| cut(text, HOST_BYTES_MAX).to_owned()),
             principal: trail.principal,
             access_key_id: trail.access_key_id.filter(|id| looks_like_a_key_id(id)),
             queue_arn: trail.queue_arn,
@@ -178,6 +184,16 @@ impl Event {
         add("errorMessage", self.error_message.clone().map(Value::from));
         add("reason", self.reason.map(Value::from));
         add("count", self.count.map(Value::from));
+        add(
+            "tlsDetails",
+            self.tls.map(|tls| {
+                json!({
+                    "tlsVersion": tls.version,
+                    "cipherSuite": tls.cipher_suite,
+                    "clientProvidedHostHeader": self.host,
+                })
+            }),
+        );
         add(
             "resources",
             self.queue_arn.as_ref().map(|arn| {
@@ -254,6 +270,8 @@ impl Event {
             account: None,
             address: None,
             user_agent: None,
+            tls: None,
+            host: None,
             principal: None,
             access_key_id: None,
             queue_arn: None,
@@ -274,6 +292,10 @@ pub(crate) struct Request<'a> {
     /// The client's address, if it is known.
     pub(crate) address: Option<IpAddr>,
     pub(crate) user_agent: Option<&'a str>,
+    /// None if this server does not speak TLS with the client, or the proxy before it.
+    pub(crate) tls: Option<TlsDetails>,
+    /// What the client called the server.
+    pub(crate) host: Option<&'a str>,
 }
 
 /// Appends a line that says how many events there is no line for.

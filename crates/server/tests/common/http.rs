@@ -10,14 +10,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// One connection.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     host: String,
 }
+
+/// What bytes go over: TCP, or TLS over it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// What the server answered to one request.
 #[derive(Clone, Debug)]
@@ -49,7 +54,13 @@ impl Connection {
     pub(crate) async fn try_open(address: SocketAddr) -> io::Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream: BufReader::new(stream), host: address.to_string() })
+        Ok(Connection::over(stream, address))
+    }
+
+    /// Over a stream that leads to the server.
+    pub(crate) fn over(stream: impl Stream + 'static, address: SocketAddr) -> Connection {
+        let stream: Box<dyn Stream> = Box::new(stream);
+        Connection { stream: BufReader::new(stream), host: address.to_string() }
     }
 
     /// Sends an AWS JSON request and reads its answer.
@@ -101,7 +112,8 @@ impl Connection {
     }
 
     pub(crate) async fn try_write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes.as_ref()).await
+        self.stream.get_mut().write_all(bytes.as_ref()).await?;
+        self.stream.get_mut().flush().await
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {

@@ -71,7 +71,7 @@ impl Process {
             let stderr = fs::read_to_string(&stderr).expect("stderr was kept");
             return Err(Refusal { status, stderr });
         }
-        let address = first.split("http://").nth(1).and_then(|rest| rest.trim().parse().ok());
+        let address = first.split("://").nth(1).and_then(|rest| rest.trim().parse().ok());
         let address = address.unwrap_or_else(|| panic!("{first:?} names no address"));
         Ok(Process { child, stdout, stderr, address })
     }
