@@ -15,8 +15,8 @@ struct Args {
 fn main() -> ExitCode {
     let Args { bench } = Args::parse();
     match formiga_bench::run(&bench) {
-        Ok(report) => {
-            formiga_bench::print(&report, bench.json);
+        Ok(findings) => {
+            formiga_bench::print(&findings, bench.json);
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -30,6 +30,13 @@ struct SendMessageBatchOutput<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct DeleteMessageBatchOutput {
+    #[serde(default)]
+    successful: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct ReceiveMessageOutput<'a> {
     #[serde(borrow, default)]
     messages: Vec<ReceivedMessage<'a>>,
@@ -92,30 +99,42 @@ pub(crate) fn received<'a>(
     answer: &Answer<'a>,
     message: &Message,
 ) -> Result<Option<Cow<'a, str>>, BenchError> {
+    Ok(all_received(answer, message, 1)?.pop())
+}
+
+/// The receipt handles of what was received, which is at most as much as was asked for.
+pub(crate) fn all_received<'a>(
+    answer: &Answer<'a>,
+    message: &Message,
+    most: usize,
+) -> Result<Vec<Cow<'a, str>>, BenchError> {
     const ACTION: &str = "ReceiveMessage";
     let output: ReceiveMessageOutput<'a> = output(ACTION, answer)?;
-    let mut messages = output.messages;
-    if messages.len() > 1 {
-        return Err(BenchError::wrong_answer(
-            ACTION,
-            answer,
-            "more messages than the one asked for",
-        ));
+    if output.messages.len() > most {
+        return Err(BenchError::wrong_answer(ACTION, answer, "more messages than were asked for"));
     }
-    let Some(received) = messages.pop() else {
-        return Ok(None);
+    let check = |received: ReceivedMessage<'a>| {
+        if received.body != message.body {
+            let reason = "the body is not the one that was sent";
+            return Err(BenchError::wrong_answer(ACTION, answer, reason));
+        }
+        if received.md5_of_body != message.md5 {
+            let reason = "MD5OfBody is not that of the body";
+            return Err(BenchError::wrong_answer(ACTION, answer, reason));
+        }
+        Ok(received.receipt_handle)
     };
-    if received.body != message.body {
-        return Err(BenchError::wrong_answer(
-            ACTION,
-            answer,
-            "the body is not the one that was sent",
-        ));
+    output.messages.into_iter().map(check).collect()
+}
+
+/// That every entry of a batch of deletes was carried out.
+pub(crate) fn batch_deleted(answer: &Answer<'_>, entries: usize) -> Result<(), BenchError> {
+    const ACTION: &str = "DeleteMessageBatch";
+    let output: DeleteMessageBatchOutput = output(ACTION, answer)?;
+    if output.successful.len() != entries {
+        return Err(BenchError::wrong_answer(ACTION, answer, "not every entry was successful"));
     }
-    if received.md5_of_body != message.md5 {
-        return Err(BenchError::wrong_answer(ACTION, answer, "MD5OfBody is not that of the body"));
-    }
-    Ok(Some(received.receipt_handle))
+    Ok(())
 }
 
 /// That an action without output was carried out. AWS answers zero bytes; `{}`
@@ -200,6 +219,15 @@ mod tests {
         assert!(received(&ok(&answer(&format!("{item},{item}"))), &message).is_err());
         assert!(received(&ok(&answer(&item.replace("0123", "0124"))), &message).is_err());
         assert!(received(&ok(&answer(&item.replace(&message.md5, "00"))), &message).is_err());
+    }
+
+    #[test]
+    fn every_delete_of_a_batch_is_looked_at() {
+        assert!(batch_deleted(&ok(r#"{"Successful":[{"Id":"0"},{"Id":"1"}]}"#), 2).is_ok());
+        assert!(
+            batch_deleted(&ok(r#"{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1"}]}"#), 2).is_err()
+        );
+        assert!(batch_deleted(&ok("{}"), 1).is_err());
     }
 
     #[test]

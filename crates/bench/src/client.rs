@@ -15,18 +15,21 @@
 use std::fmt;
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::request::Template;
+use crate::target::Target;
+use crate::tls;
 
 const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Where a server listens: `http://host` or `http://host:port`.
+/// Where a server listens: `http://host`, `https://host:port` and the like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    is_https: bool,
     /// The `Host` header: the URL's host and port as written.
     authority: String,
     /// What to connect to: always with a port.
@@ -35,15 +38,19 @@ pub struct Endpoint {
 
 /// Why a text is not an [`Endpoint`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("an endpoint is http://HOST:PORT, without a path; https is not supported")]
+#[error("an endpoint is http://HOST:PORT or https://HOST:PORT, without a path")]
 pub struct InvalidEndpoint;
 
 /// One connection, kept open from call to call.
 pub struct Connection {
-    stream: TcpStream,
-    authority: String,
+    stream: Box<dyn Stream>,
+    target: Target,
     reader: AnswerReader,
 }
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// An answer, borrowed from the connection's buffer.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,9 +91,14 @@ pub enum ClientError {
 }
 
 impl Endpoint {
-    /// Parses a URL such as `http://127.0.0.1:9324`; the port is 80 if absent.
+    /// Parses a URL such as `http://127.0.0.1:9324`; the port is 80 or 443 if absent.
     pub fn parse(url: &str) -> Result<Endpoint, InvalidEndpoint> {
-        let rest = url.strip_prefix("http://").ok_or(InvalidEndpoint)?;
+        let (scheme, rest) = url.split_once("://").ok_or(InvalidEndpoint)?;
+        let (is_https, port) = match scheme {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return Err(InvalidEndpoint),
+        };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         if authority.is_empty() || !authority.chars().all(allowed) {
@@ -98,9 +110,9 @@ impl Endpoint {
                 port.parse::<u16>().map_err(|_| InvalidEndpoint)?;
                 authority.to_owned()
             }
-            None => format!("{authority}:80"),
+            None => format!("{authority}:{port}"),
         };
-        Ok(Endpoint { authority: authority.to_owned(), address })
+        Ok(Endpoint { is_https, authority: authority.to_owned(), address })
     }
 
     /// The host and port as the URL has them, for the `Host` header.
@@ -111,27 +123,35 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
 impl Connection {
-    /// Opens a connection.
+    /// Opens a connection, whose requests have a signature that nobody is to check.
     pub async fn connect(endpoint: &Endpoint) -> Result<Connection, ClientError> {
+        Connection::to(&Target::unsigned(endpoint.clone())).await
+    }
+
+    /// Opens a connection to a target.
+    pub(crate) async fn to(target: &Target) -> Result<Connection, ClientError> {
+        let endpoint = &target.endpoint;
         let refused = |source| ClientError::Connect { endpoint: endpoint.to_string(), source };
         let stream = TcpStream::connect(&endpoint.address).await.map_err(refused)?;
         stream.set_nodelay(true)?;
-        Ok(Connection {
-            stream,
-            authority: endpoint.authority.clone(),
-            reader: AnswerReader::new(),
-        })
+        let stream: Box<dyn Stream> = if endpoint.is_https {
+            Box::new(tls::over(stream, &endpoint.address).await.map_err(refused)?)
+        } else {
+            Box::new(stream)
+        };
+        Ok(Connection { stream, target: target.clone(), reader: AnswerReader::new() })
     }
 
     /// Calls an action, such as `SendMessage`, with a JSON body, and returns the
     /// answer's status and body. An error status is an answer like any other.
     pub async fn call(&mut self, action: &str, body: &str) -> Result<(u16, Vec<u8>), ClientError> {
-        let request = Template::new(&self.authority, action).request(body.as_bytes());
+        let request = Template::new(&self.target, action).request(body.as_bytes());
         let answer = self.exchange(&request).await?;
         Ok((answer.status, answer.body.to_vec()))
     }
@@ -139,28 +159,9 @@ impl Connection {
     /// Sends the bytes of one whole request and reads its answer.
     pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, ClientError> {
         self.stream.write_all(request).await?;
+        self.stream.flush().await?;
         self.reader.read(&mut self.stream).await
     }
-
-    /// Leaves its runtime, for another to take it over with [`Connection::attach`].
-    pub(crate) fn detach(self) -> io::Result<Detached> {
-        Ok(Detached { stream: self.stream.into_std()?, authority: self.authority })
-    }
-
-    /// Takes over a detached connection; must be called inside a runtime.
-    pub(crate) fn attach(detached: Detached) -> io::Result<Connection> {
-        Ok(Connection {
-            stream: TcpStream::from_std(detached.stream)?,
-            authority: detached.authority,
-            reader: AnswerReader::new(),
-        })
-    }
-}
-
-/// A connection between two runtimes.
-pub(crate) struct Detached {
-    stream: std::net::TcpStream,
-    authority: String,
 }
 
 /// Reads one answer after another, whatever pieces they arrive in.
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_a_plain_http_url() {
+    fn an_endpoint_is_a_url_without_a_path() {
         let parsed =
             |url: &str| Endpoint::parse(url).map(|endpoint| (endpoint.authority, endpoint.address));
         let both = |authority: &str, address: &str| Ok((authority.to_owned(), address.to_owned()));
@@ -340,10 +341,11 @@ mod tests {
         assert_eq!(parsed("http://queue.internal/"), both("queue.internal", "queue.internal:80"));
         assert_eq!(parsed("http://[::1]:9324"), both("[::1]:9324", "[::1]:9324"));
         assert_eq!(parsed("http://[::1]"), both("[::1]", "[::1]:80"));
+        assert_eq!(parsed("https://sqs.example"), both("sqs.example", "sqs.example:443"));
         for wrong in [
             "",
             "127.0.0.1:9324",
-            "https://127.0.0.1",
+            "ftp://127.0.0.1",
             "http://",
             "http://a/b",
             "http://a:b",

@@ -1,4 +1,5 @@
-//! How long messages of quiet tenants stay in a queue beside the backlog of a noisy one.
+//! How long messages stay in a queue: those of quiet tenants beside the backlog of a noisy one, and
+//! those that somebody waits for.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,17 +10,26 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, Scenario};
 use crate::client::{Answer, Connection};
 use crate::error::BenchError;
 use crate::process;
 use crate::report::{Latency, Report, ServerUsage, histogram, record};
+use crate::target::Target;
 
 /// How long a consumer works on a message before it deletes it.
 const PROCESSING: Duration = Duration::from_millis(20);
 
-/// How often a quiet tenant sends.
-const SEND_EVERY: Duration = Duration::from_millis(25);
+/// How many messages quiet tenants send in a second, and how many are sent to those who wait.
+const QUIET_RATE: u32 = 40;
+const LONG_POLL_RATE: u32 = 100;
+
+/// How long a receive waits: the shortest, so that the run ends soon, or the longest.
+const WAIT_SECONDS: u32 = 1;
+const LONG_POLL_SECONDS: u32 = 20;
+
+/// How long the last messages may take to be received and deleted.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// The group of the backlog, which is sent before.
 pub(crate) const NOISY_GROUP: &str = "noisy";
@@ -27,6 +37,9 @@ pub(crate) const NOISY_GROUP: &str = "noisy";
 /// What the consumers and the sender share.
 struct Run {
     queue_url: String,
+    /// Whether consumers do nothing but wait.
+    only_waits: bool,
+    send_every: Duration,
     /// How many quiet tenants there are; without any, no message has a group.
     tenants: Option<u64>,
     warmed_up: Instant,
@@ -38,11 +51,20 @@ struct Run {
 }
 
 /// Each connection is a consumer, who receives, works on and deletes one message after another,
-/// while quiet tenants send 40 messages a second in turn. Reports the times from send to receive
-/// of these. A message still there at the end counts as an error, and with its time so far.
-pub(crate) async fn measure(args: &BenchArgs, queue_url: &str) -> Result<Report, BenchError> {
+/// while quiet tenants send 40 messages a second in turn; or who waits for messages and deletes
+/// them. Reports the times from send to receive. A message still there at the end counts as an
+/// error, and with its time so far.
+pub(crate) async fn measure(
+    args: &BenchArgs,
+    target: &Target,
+    queue_url: &str,
+) -> Result<Report, BenchError> {
+    let only_waits = args.scenario == Scenario::LongPoll;
+    let usual = if only_waits { LONG_POLL_RATE } else { QUIET_RATE };
     let run = Arc::new(Run {
         queue_url: queue_url.to_owned(),
+        only_waits,
+        send_every: Duration::from_secs(1) / args.rate.unwrap_or(usual),
         tenants: args.groups,
         warmed_up: Instant::now() + args.warm_up,
         stop: AtomicBool::new(false),
@@ -52,16 +74,30 @@ pub(crate) async fn measure(args: &BenchArgs, queue_url: &str) -> Result<Report,
     });
     let cpu = |pid| process::cpu_time(pid).map_err(|source| BenchError::Process { pid, source });
     let before = args.server_pid.map(cpu).transpose()?;
-    let mut tasks = JoinSet::new();
+    let mut consumers = JoinSet::new();
     for _ in 0..args.connections {
-        let connection = Connection::connect(&args.endpoint).await?;
-        tasks.spawn(consume(connection, Arc::clone(&run)));
+        let connection = Connection::to(target).await?;
+        consumers.spawn(consume(connection, Arc::clone(&run)));
     }
-    tasks.spawn(send(Connection::connect(&args.endpoint).await?, Arc::clone(&run)));
-    tokio::time::sleep(args.warm_up + args.duration).await;
+    let sender = tokio::spawn(send(Connection::to(target).await?, Arc::clone(&run)));
+    let end = tokio::time::sleep(args.warm_up + args.duration);
+    tokio::select! {
+        () = end => {}
+        // None ends before it is told to, unless it failed.
+        Some(ended) = consumers.join_next() => ended.expect("a consumer does not panic")?,
+    }
     run.stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = tasks.join_next().await {
-        ended.expect("a task neither panics nor is cancelled")?;
+    sender.await.expect("the sender does not panic")?;
+    let ending = async {
+        while let Some(ended) = consumers.join_next().await {
+            ended.expect("a consumer does not panic")?;
+        }
+        Ok::<_, BenchError>(())
+    };
+    // Who waits for a message that will not come is not waited for.
+    match tokio::time::timeout(LAST_ANSWERS, ending).await {
+        Ok(ended) => ended?,
+        Err(_) => consumers.shutdown().await,
     }
 
     let run = Arc::into_inner(run).expect("every task has ended");
@@ -87,6 +123,7 @@ pub(crate) async fn measure(args: &BenchArgs, queue_url: &str) -> Result<Report,
         message_size: args.message_size,
         seconds,
         operations,
+        missed: 0,
         messages: processed,
         operations_per_second: operations as f64 / seconds,
         messages_per_second: processed as f64 / (seconds + args.warm_up.as_secs_f64()),
@@ -101,8 +138,9 @@ pub(crate) async fn measure(args: &BenchArgs, queue_url: &str) -> Result<Report,
 
 /// Receives, works, deletes, until the run ends.
 async fn consume(mut connection: Connection, run: Arc<Run>) -> Result<(), BenchError> {
+    let wait = if run.only_waits { LONG_POLL_SECONDS } else { WAIT_SECONDS };
     while !run.stop.load(Ordering::Relaxed) {
-        let input = json!({"QueueUrl": run.queue_url, "WaitTimeSeconds": 1});
+        let input = json!({"QueueUrl": run.queue_url, "WaitTimeSeconds": wait});
         let output = call(&mut connection, "ReceiveMessage", &input).await?;
         let message = &output["Messages"][0];
         let Some(receipt_handle) = message["ReceiptHandle"].as_str() else { continue };
@@ -111,7 +149,9 @@ async fn consume(mut connection: Connection, run: Arc<Run>) -> Result<(), BenchE
         if let Some(sent) = sent.filter(|sent| *sent >= run.warmed_up) {
             record(&mut run.dwell.lock().expect("no task panicked"), sent.elapsed());
         }
-        tokio::time::sleep(PROCESSING).await;
+        if !run.only_waits {
+            tokio::time::sleep(PROCESSING).await;
+        }
         let input = json!({"QueueUrl": run.queue_url, "ReceiptHandle": receipt_handle});
         call(&mut connection, "DeleteMessage", &input).await?;
         run.processed.fetch_add(1, Ordering::Relaxed);
@@ -119,15 +159,15 @@ async fn consume(mut connection: Connection, run: Arc<Run>) -> Result<(), BenchE
     Ok(())
 }
 
-/// Sends for one quiet tenant after another.
+/// Sends at its pace, for one quiet tenant after another if there are any.
 async fn send(mut connection: Connection, run: Arc<Run>) -> Result<(), BenchError> {
-    let mut ticks = tokio::time::interval(SEND_EVERY);
+    let mut ticks = tokio::time::interval(run.send_every);
     for number in 0.. {
         ticks.tick().await;
         if run.stop.load(Ordering::Relaxed) {
             break;
         }
-        let body = format!("quiet message {number}");
+        let body = format!("message {number}");
         let mut input = json!({"QueueUrl": run.queue_url, "MessageBody": body});
         if let Some(tenants) = run.tenants {
             input["MessageGroupId"] = format!("quiet-{}", number % tenants).into();

@@ -9,7 +9,8 @@ use crate::args::BenchArgs;
 use crate::client::Connection;
 use crate::error::BenchError;
 use crate::message::Message;
-use crate::request::SendRequest;
+use crate::request::{Ready, SendRequest};
+use crate::target::Target;
 
 const CONNECTIONS_MAX: u32 = 16;
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
@@ -17,16 +18,17 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// Sends `--depth` messages in batches, telling its progress on stderr.
 pub(crate) async fn fill(
     args: &BenchArgs,
+    target: &Target,
     queue_url: &str,
     message: &Message,
 ) -> Result<(), BenchError> {
-    if args.depth == 0 {
+    if args.depth() == 0 {
         return Ok(());
     }
-    let backlog = Arc::new(Backlog::new(args, queue_url, message));
+    let backlog = Arc::new(Backlog::new(args, target, queue_url, message));
     let mut senders = JoinSet::new();
     for _ in 0..args.connections.min(CONNECTIONS_MAX) {
-        let connection = Connection::connect(&args.endpoint).await?;
+        let connection = Connection::to(target).await?;
         senders.spawn(send_batches(connection, Arc::clone(&backlog)));
     }
     let mut progress = tokio::time::interval(PROGRESS_EVERY);
@@ -58,19 +60,17 @@ struct Backlog {
 }
 
 impl Backlog {
-    fn new(args: &BenchArgs, queue_url: &str, message: &Message) -> Backlog {
+    fn new(args: &BenchArgs, target: &Target, queue_url: &str, message: &Message) -> Backlog {
         let entries = args.batch_entries();
-        let last_entries = match args.depth % entries as u64 {
+        let last_entries = match args.depth() % entries as u64 {
             0 => entries,
             rest => rest as usize,
         };
-        let authority = args.endpoint.authority();
-        let batches = |entries| {
-            SendRequest::new(authority, queue_url, message, Some(entries), args.grouping())
-        };
+        let batches =
+            |entries| SendRequest::new(target, queue_url, message, Some(entries), args.grouping());
         Backlog {
             message: Message { body: message.body.clone(), md5: message.md5.clone() },
-            depth: args.depth,
+            depth: args.depth(),
             entries: entries as u64,
             batch: batches(entries),
             last_entries: last_entries as u64,
@@ -96,9 +96,11 @@ impl Backlog {
 }
 
 async fn send_batches(mut connection: Connection, backlog: Arc<Backlog>) -> Result<(), BenchError> {
-    let mut scratch = Vec::new();
+    let (mut ready, mut last_ready) = (Ready::default(), Ready::default());
     while let Some((batch, entries)) = backlog.claim() {
-        let answer = connection.exchange(batch.next(&mut scratch)).await?;
+        let is_last = std::ptr::eq(batch, &raw const backlog.last_batch);
+        let ready = if is_last { &mut last_ready } else { &mut ready };
+        let answer = connection.exchange(batch.next(ready)).await?;
         answer::batch_sent(&answer, &backlog.message, entries as usize)?;
         backlog.sent.fetch_add(entries, Ordering::Relaxed);
     }

@@ -1,5 +1,6 @@
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use tokio::task::JoinSet;
 
 use crate::answer;
 use crate::args::{BATCH_ENTRIES_MAX, BenchArgs, Scenario};
-use crate::client::{Connection, Detached};
+use crate::client::Connection;
 use crate::error::BenchError;
 use crate::message::Message;
 use crate::process;
 use crate::report::{ActionLatencies, Latency, Report, ServerUsage, histogram, record};
-use crate::request::{self, DeleteRequest, SendRequest};
+use crate::request::{self, DeleteBatchRequest, DeleteRequest, FixedRequest, Ready, SendRequest};
+use crate::target::Target;
 
 /// How long requests may stay unanswered after the run's end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,54 +24,83 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a lifecycle asks for a message before it gives up.
 const RECEIVES_MAX: u64 = 10;
 
+/// How often the progress is told, to who looks on.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Drives the load over all connections and reports what it measured.
 ///
 /// Every thread has a runtime of its own and its share of the connections, so
 /// that threads share nothing but the plan.
 pub(crate) fn measure(
     args: &BenchArgs,
-    queue_url: &str,
+    target: &Target,
+    queue_urls: &[String],
     message: Message,
 ) -> Result<Report, BenchError> {
-    let shares = connect(args)?;
-    let plan = Arc::new(Plan::new(args, queue_url, message));
     thread::scope(|scope| {
         let (working, all_done) = mpsc::channel::<()>();
-        let workers: Vec<_> = shares
-            .into_iter()
-            .map(|share| {
-                let (plan, working) = (Arc::clone(&plan), working.clone());
-                scope.spawn(move || {
-                    let worked = work(share, &plan);
-                    plan.stop.fetch_or(worked.is_err(), Ordering::Relaxed);
-                    drop(working);
-                    worked
-                })
-            })
-            .collect();
+        let mut workers = Vec::new();
+        for share in shares(args, queue_urls.len()) {
+            let (connected, is_connected) = mpsc::channel();
+            let (begin, plan) = mpsc::channel::<Arc<Plan>>();
+            let working = working.clone();
+            let worker = scope.spawn(move || {
+                let runtime = runtime()?;
+                let connections = runtime.block_on(connect(target, &share))?;
+                // If nobody listens any more, another worker has failed.
+                let _ = connected.send(());
+                let Ok(plan) = plan.recv() else { return Ok(Tally::new()) };
+                let worked = work(&runtime, connections, &plan);
+                plan.stop.fetch_or(worked.is_err(), Ordering::Relaxed);
+                drop(working);
+                worked
+            });
+            workers.push((worker, is_connected, begin));
+        }
         drop(working);
-        let usage = observe(args, &plan, &all_done);
-        plan.stop.fetch_or(usage.is_err(), Ordering::Relaxed);
-
+        // The clock starts when everybody is connected. Who fails says so in the end.
+        let all_connected = workers.iter().all(|(_, connected, _)| connected.recv().is_ok());
+        let plan = Arc::new(Plan::new(args, target, queue_urls, message));
+        let mut usage = None;
+        let mut ends = Vec::new();
+        for (worker, _, begin) in workers {
+            if all_connected {
+                // Who is connected waits for this.
+                let _ = begin.send(Arc::clone(&plan));
+            }
+            ends.push(worker);
+        }
+        if all_connected {
+            let observed = observe(args, &plan, &all_done);
+            plan.stop.fetch_or(observed.is_err(), Ordering::Relaxed);
+            usage = Some(observed);
+        }
         let mut total = Tally::new();
-        for worker in workers {
+        for worker in ends {
             total.add(&worker.join().expect("a worker does not panic")?);
         }
+        let usage = usage.expect("who did not connect has failed");
         Ok(to_report(args, &plan, &total, &usage?))
     })
 }
 
-/// Opens all connections, in one share for each thread.
-fn connect(args: &BenchArgs) -> Result<Vec<Vec<Detached>>, BenchError> {
+/// The queue of each connection, by its place among all, in one share for each thread.
+fn shares(args: &BenchArgs, queues: usize) -> Vec<Vec<usize>> {
     let threads = args.threads.min(args.connections) as usize;
-    let mut shares: Vec<Vec<Detached>> = (0..threads).map(|_| Vec::new()).collect();
-    runtime()?.block_on(async {
-        for index in 0..args.connections as usize {
-            let connection = Connection::connect(&args.endpoint).await?;
-            shares[index % threads].push(connection.detach().map_err(BenchError::Runtime)?);
-        }
-        Ok(shares)
-    })
+    let mut shares: Vec<Vec<usize>> = (0..threads).map(|_| Vec::new()).collect();
+    for index in 0..args.connections as usize {
+        shares[index % threads].push(index % queues);
+    }
+    shares
+}
+
+/// Opens a connection for each queue of a share.
+async fn connect(target: &Target, share: &[usize]) -> Result<Vec<(Connection, usize)>, BenchError> {
+    let mut connections = Vec::new();
+    for queue in share {
+        connections.push((Connection::to(target).await?, *queue));
+    }
+    Ok(connections)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
@@ -79,12 +110,20 @@ fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
 /// What every connection does and when; ready before the clock starts.
 struct Plan {
     message: Message,
-    requests: Requests,
+    /// For each queue.
+    requests: Vec<Requests>,
+    began: Instant,
     start: Instant,
     end: Instant,
+    /// How long it is from one operation to the next in an open loop.
+    pace: Option<Duration>,
+    /// How many operations of an open loop were begun.
+    paced: AtomicU64,
     operations_max: Option<u64>,
     /// How many of `operations_max` were begun.
     begun: AtomicU64,
+    /// How many have ended, for who looks on.
+    ended: AtomicU64,
     /// Set when the run has failed.
     stop: AtomicBool,
 }
@@ -93,44 +132,88 @@ enum Requests {
     Send(SendRequest),
     SendBatch(SendRequest),
     Lifecycle(Lifecycle),
+    LifecycleBatch(LifecycleBatch),
 }
 
+/// Without sends, it ends when nothing is left.
 struct Lifecycle {
-    send: SendRequest,
-    receive: Vec<u8>,
+    send: Option<SendRequest>,
+    receive: FixedRequest,
     delete: DeleteRequest,
 }
 
+struct LifecycleBatch {
+    send: SendRequest,
+    receive: FixedRequest,
+    delete: DeleteBatchRequest,
+}
+
 impl Plan {
-    fn new(args: &BenchArgs, queue_url: &str, message: Message) -> Plan {
-        let authority = args.endpoint.authority();
-        let sends =
-            |entries| SendRequest::new(authority, queue_url, &message, entries, args.grouping());
-        let requests = match args.scenario {
-            Scenario::Send => Requests::Send(sends(None)),
-            Scenario::SendBatch => Requests::SendBatch(sends(Some(BATCH_ENTRIES_MAX))),
-            Scenario::Dwell => unreachable!("it has a load of its own"),
-            Scenario::Lifecycle => Requests::Lifecycle(Lifecycle {
-                send: sends(None),
-                receive: request::receive(authority, queue_url),
-                delete: DeleteRequest::new(authority, queue_url),
-            }),
+    fn new(args: &BenchArgs, target: &Target, queue_urls: &[String], message: Message) -> Plan {
+        let of_queue = |queue_url: &String| {
+            let sends =
+                |entries| SendRequest::new(target, queue_url, &message, entries, args.grouping());
+            let lifecycle = |send| {
+                Requests::Lifecycle(Lifecycle {
+                    send,
+                    receive: request::receive(target, queue_url, 1),
+                    delete: DeleteRequest::new(target, queue_url),
+                })
+            };
+            match args.scenario {
+                Scenario::Send => Requests::Send(sends(None)),
+                Scenario::SendBatch => Requests::SendBatch(sends(Some(BATCH_ENTRIES_MAX))),
+                Scenario::ReceiveDelete => lifecycle(None),
+                Scenario::Lifecycle | Scenario::Fifo | Scenario::Backlog | Scenario::Queues => {
+                    lifecycle(Some(sends(None)))
+                }
+                Scenario::LifecycleBatch => Requests::LifecycleBatch(LifecycleBatch {
+                    send: sends(Some(BATCH_ENTRIES_MAX)),
+                    receive: request::receive(target, queue_url, BATCH_ENTRIES_MAX),
+                    delete: DeleteBatchRequest::new(target, queue_url),
+                }),
+                Scenario::Dwell | Scenario::LongPoll => {
+                    unreachable!("they have a load of their own")
+                }
+            }
         };
-        let start = Instant::now() + args.warm_up;
+        let requests = queue_urls.iter().map(of_queue).collect();
+        let began = Instant::now();
+        let start = began + args.warm_up;
         Plan {
             message,
             requests,
+            began,
             start,
             end: start + args.duration,
+            pace: args.rate.map(|rate| Duration::from_secs(1) / rate),
+            paced: AtomicU64::new(0),
             operations_max: args.operations,
             begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         }
     }
 
-    /// Whether a connection begins another operation at `now`.
+    /// When a connection that is free at `now` begins its next operation: at once, or when one is
+    /// due. One that was due before counts from then: what a slow server keeps waiting is waiting for
+    /// it, whether or not it was sent.
+    async fn next(&self, now: Instant) -> Instant {
+        let Some(pace) = self.pace else { return now };
+        let number = self.paced.fetch_add(1, Ordering::Relaxed);
+        let due = self.began + pace.mul_f64(number as f64);
+        if due <= Instant::now() || due >= self.end {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        // That this tool was woken late is not the server's doing.
+        Instant::now()
+    }
+
+    /// Whether an operation is begun that is to begin at `now`.
     fn begins(&self, now: Instant) -> bool {
-        if now >= self.end || self.stop.load(Ordering::Relaxed) {
+        let is_over = now >= self.end || (self.pace.is_some() && Instant::now() >= self.end);
+        if is_over || self.stop.load(Ordering::Relaxed) {
             return false;
         }
         match self.operations_max {
@@ -144,11 +227,22 @@ impl Plan {
     fn measures(&self, began: Instant) -> bool {
         began >= self.start
     }
+
+    /// How many operations of an open loop were due while measuring.
+    fn due(&self) -> Option<u64> {
+        let pace = self.pace?;
+        let until = |instant: Instant| {
+            let passed = instant.saturating_duration_since(self.began);
+            passed.as_nanos().div_ceil(pace.as_nanos())
+        };
+        u64::try_from(until(self.end) - until(self.start)).ok()
+    }
 }
 
 /// What was counted over some connections.
 struct Tally {
     operations: u64,
+    messages: u64,
     errors: u64,
     empty_receives: u64,
     last_ended: Option<Instant>,
@@ -161,20 +255,28 @@ struct Tally {
 /// One operation that came to its end.
 struct Operation {
     ended: Instant,
+    messages: u64,
     empty_receives: u64,
     outcome: Outcome,
 }
 
 enum Outcome {
     Completed,
-    CompletedLifecycle { send: Duration, receive: Duration, delete: Duration },
+    CompletedLifecycle {
+        send: Option<Duration>,
+        receive: Duration,
+        delete: Duration,
+    },
     GivenUp,
+    /// There is nothing left to receive, and nobody sends.
+    NothingLeft,
 }
 
 impl Tally {
     fn new() -> Tally {
         Tally {
             operations: 0,
+            messages: 0,
             errors: 0,
             empty_receives: 0,
             last_ended: None,
@@ -193,19 +295,24 @@ impl Tally {
                 self.errors += 1;
                 return;
             }
+            Outcome::NothingLeft => return,
             Outcome::Completed => {}
             Outcome::CompletedLifecycle { send, receive, delete } => {
-                record(&mut self.send, send);
+                if let Some(send) = send {
+                    record(&mut self.send, send);
+                }
                 record(&mut self.receive, receive);
                 record(&mut self.delete, delete);
             }
         }
         self.operations += 1;
+        self.messages += operation.messages;
         record(&mut self.whole, operation.ended - began);
     }
 
     fn add(&mut self, other: &Tally) {
         self.operations += other.operations;
+        self.messages += other.messages;
         self.errors += other.errors;
         self.empty_receives += other.empty_receives;
         self.last_ended = self.last_ended.max(other.last_ended);
@@ -217,18 +324,20 @@ impl Tally {
 }
 
 /// Drives one thread's connections until the plan ends them all, or one fails.
-fn work(share: Vec<Detached>, plan: &Arc<Plan>) -> Result<Tally, BenchError> {
+fn work(
+    runtime: &tokio::runtime::Runtime,
+    connections: Vec<(Connection, usize)>,
+    plan: &Arc<Plan>,
+) -> Result<Tally, BenchError> {
     let tally = Arc::new(Mutex::new(Tally::new()));
-    let runtime = runtime()?;
     runtime.block_on(async {
-        let mut connections = JoinSet::new();
-        for detached in share {
-            let connection = Connection::attach(detached).map_err(BenchError::Runtime)?;
-            connections.spawn(drive(connection, Arc::clone(plan), Arc::clone(&tally)));
+        let mut tasks = JoinSet::new();
+        for (connection, queue) in connections {
+            tasks.spawn(drive(connection, queue, Arc::clone(plan), Arc::clone(&tally)));
         }
         let deadline = tokio::time::Instant::from_std(plan.end + PATIENCE);
         loop {
-            match tokio::time::timeout_at(deadline, connections.join_next()).await {
+            match tokio::time::timeout_at(deadline, tasks.join_next()).await {
                 Ok(Some(driven)) => {
                     driven.expect("a connection's task neither panics nor is cancelled")?;
                 }
@@ -237,50 +346,57 @@ fn work(share: Vec<Detached>, plan: &Arc<Plan>) -> Result<Tally, BenchError> {
             }
         }
     })?;
-    drop(runtime);
     let tally = Arc::into_inner(tally).expect("every connection's task has ended");
     Ok(tally.into_inner().expect("no task panicked"))
 }
 
-/// One connection: an operation begins when the one before has ended.
+/// What a connection has ready of its requests.
+#[derive(Default)]
+struct Readies {
+    send: Ready,
+    receive: Ready,
+    delete: Ready,
+}
+
+/// One connection: an operation begins when the one before has ended, or when it is due.
 async fn drive(
     mut connection: Connection,
+    queue: usize,
     plan: Arc<Plan>,
     tally: Arc<Mutex<Tally>>,
 ) -> Result<(), BenchError> {
-    let mut deletion = Deletion::default();
-    let mut scratch = Vec::new();
-    let mut began = Instant::now();
+    let mut ready = Readies::default();
+    let mut began = plan.next(Instant::now()).await;
     while plan.begins(began) {
         let message = &plan.message;
-        let operation = match &plan.requests {
+        let operation = match &plan.requests[queue] {
             Requests::Send(request) => {
-                let request = request.next(&mut scratch);
+                let request = request.next(&mut ready.send);
                 answer::sent(&connection.exchange(request).await?, message)?;
-                Operation::completed()
+                Operation::completed(1)
             }
             Requests::SendBatch(request) => {
-                let answer = connection.exchange(request.next(&mut scratch)).await?;
+                let answer = connection.exchange(request.next(&mut ready.send)).await?;
                 answer::batch_sent(&answer, message, BATCH_ENTRIES_MAX)?;
-                Operation::completed()
+                Operation::completed(BATCH_ENTRIES_MAX as u64)
             }
             Requests::Lifecycle(requests) => {
-                requests.live(&mut connection, message, &mut deletion, began).await?
+                requests.live(&mut connection, message, &mut ready, began).await?
+            }
+            Requests::LifecycleBatch(requests) => {
+                requests.live(&mut connection, message, &mut ready, began).await?
             }
         };
         if plan.measures(began) {
             tally.lock().expect("no task panicked").count(began, &operation);
+            plan.ended.fetch_add(1, Ordering::Relaxed);
         }
-        began = operation.ended;
+        if matches!(operation.outcome, Outcome::NothingLeft) {
+            break;
+        }
+        began = plan.next(operation.ended).await;
     }
     Ok(())
-}
-
-/// The buffers a connection builds its `DeleteMessage` requests in.
-#[derive(Default)]
-struct Deletion {
-    scratch: Vec<u8>,
-    request: Vec<u8>,
 }
 
 impl Lifecycle {
@@ -290,42 +406,85 @@ impl Lifecycle {
         &self,
         connection: &mut Connection,
         message: &Message,
-        deletion: &mut Deletion,
+        ready: &mut Readies,
         began: Instant,
     ) -> Result<Operation, BenchError> {
-        let send = self.send.next(&mut deletion.scratch);
-        answer::sent(&connection.exchange(send).await?, message)?;
-        let sent = Instant::now();
-
+        let mut sent = began;
+        if let Some(send) = &self.send {
+            let send = send.next(&mut ready.send);
+            answer::sent(&connection.exchange(send).await?, message)?;
+            sent = Instant::now();
+        }
         let mut asked = sent;
         let mut empty_receives = 0;
         let received = loop {
-            let answer = connection.exchange(&self.receive).await?;
+            let answer = connection.exchange(self.receive.next(&mut ready.receive)).await?;
             if let Some(receipt_handle) = answer::received(&answer, message)? {
-                self.delete.write(&receipt_handle, &mut deletion.scratch, &mut deletion.request);
+                self.delete.of(&receipt_handle, &mut ready.delete);
                 break Instant::now();
             }
             empty_receives += 1;
             asked = Instant::now();
             if empty_receives == RECEIVES_MAX {
-                return Ok(Operation { ended: asked, empty_receives, outcome: Outcome::GivenUp });
+                let none =
+                    if self.send.is_some() { Outcome::GivenUp } else { Outcome::NothingLeft };
+                return Ok(Operation { ended: asked, messages: 0, empty_receives, outcome: none });
             }
         };
-
-        answer::done("DeleteMessage", &connection.exchange(&deletion.request).await?)?;
+        answer::done("DeleteMessage", &connection.exchange(ready.delete.request()).await?)?;
         let ended = Instant::now();
         let outcome = Outcome::CompletedLifecycle {
-            send: sent - began,
+            send: self.send.as_ref().map(|_| sent - began),
             receive: received - asked,
             delete: ended - received,
         };
-        Ok(Operation { ended, empty_receives, outcome })
+        Ok(Operation { ended, messages: 1, empty_receives, outcome })
+    }
+}
+
+impl LifecycleBatch {
+    /// Sends ten messages, receives as many as come at once, at most ten, and deletes those.
+    async fn live(
+        &self,
+        connection: &mut Connection,
+        message: &Message,
+        ready: &mut Readies,
+        began: Instant,
+    ) -> Result<Operation, BenchError> {
+        let answer = connection.exchange(self.send.next(&mut ready.send)).await?;
+        answer::batch_sent(&answer, message, BATCH_ENTRIES_MAX)?;
+        let sent = Instant::now();
+        let mut asked = sent;
+        let mut empty_receives = 0;
+        let (received, messages) = loop {
+            let answer = connection.exchange(self.receive.next(&mut ready.receive)).await?;
+            let handles = answer::all_received(&answer, message, BATCH_ENTRIES_MAX)?;
+            if !handles.is_empty() {
+                self.delete.of(&handles, &mut ready.delete);
+                break (Instant::now(), handles.len());
+            }
+            empty_receives += 1;
+            asked = Instant::now();
+            if empty_receives == RECEIVES_MAX {
+                let outcome = Outcome::GivenUp;
+                return Ok(Operation { ended: asked, messages: 0, empty_receives, outcome });
+            }
+        };
+        answer::batch_deleted(&connection.exchange(ready.delete.request()).await?, messages)?;
+        let ended = Instant::now();
+        let outcome = Outcome::CompletedLifecycle {
+            send: Some(sent - began),
+            receive: received - asked,
+            delete: ended - received,
+        };
+        Ok(Operation { ended, messages: messages as u64, empty_receives, outcome })
     }
 }
 
 impl Operation {
-    fn completed() -> Operation {
-        Operation { ended: Instant::now(), empty_receives: 0, outcome: Outcome::Completed }
+    fn completed(messages: u64) -> Operation {
+        let outcome = Outcome::Completed;
+        Operation { ended: Instant::now(), messages, empty_receives: 0, outcome }
     }
 }
 
@@ -338,9 +497,16 @@ struct Usage {
 /// Waits for the measured time to begin and to end, or for all workers to be done,
 /// and tells what was used between.
 fn observe(args: &BenchArgs, plan: &Plan, all_done: &Receiver<()>) -> Result<Usage, BenchError> {
+    // Nothing is ever sent: a wait ends at the instant, or once every worker is done.
     let wait_until = |instant: Instant| {
-        // Nothing is ever sent: this returns at the instant, or once every worker is done.
-        let _ = all_done.recv_timeout(instant.saturating_duration_since(Instant::now()));
+        loop {
+            let left = instant.saturating_duration_since(Instant::now());
+            let waited = all_done.recv_timeout(left.min(PROGRESS_INTERVAL));
+            if left <= PROGRESS_INTERVAL || waited != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            tell_progress(plan);
+        }
     };
     let server_cpu =
         |pid: u32| process::cpu_time(pid).map_err(|source| BenchError::Process { pid, source });
@@ -364,6 +530,28 @@ fn observe(args: &BenchArgs, plan: &Plan, all_done: &Receiver<()>) -> Result<Usa
     })
 }
 
+/// Tells how far the run is, to people.
+fn tell_progress(plan: &Plan) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let passed = plan.start.elapsed();
+    let per_second = plan.ended.load(Ordering::Relaxed) as f64 / passed.as_secs_f64().max(0.001);
+    let whole = plan.end - plan.start;
+    if passed.is_zero() {
+        eprint!("\rwarming up ...");
+    } else {
+        eprint!(
+            "\r{:.0} s of {:.0} s: {per_second:.0} operations/s   ",
+            passed.as_secs_f64(),
+            whole.as_secs_f64()
+        );
+    }
+    if whole - passed.min(whole) <= PROGRESS_INTERVAL {
+        eprintln!();
+    }
+}
+
 fn difference(before: Option<Duration>, after: Option<Duration>) -> Option<Duration> {
     before.zip(after).map(|(before, after)| after.saturating_sub(before))
 }
@@ -371,7 +559,9 @@ fn difference(before: Option<Duration>, after: Option<Duration>) -> Option<Durat
 fn to_report(args: &BenchArgs, plan: &Plan, total: &Tally, usage: &Usage) -> Report {
     let ended = total.last_ended.map_or(plan.end, |ended| ended.min(plan.end));
     let seconds = ended.saturating_duration_since(plan.start).as_secs_f64();
-    let messages = total.operations * args.scenario.messages_per_operation();
+    // What else may end a run early is not the server's pace.
+    let lasts = args.operations.is_none() && args.scenario != Scenario::ReceiveDelete;
+    let due = plan.due().filter(|_| lasts);
     let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
     Report {
         scenario: args.scenario,
@@ -379,14 +569,15 @@ fn to_report(args: &BenchArgs, plan: &Plan, total: &Tally, usage: &Usage) -> Rep
         message_size: args.message_size,
         seconds,
         operations: total.operations,
-        messages,
+        missed: due.map_or(0, |due| due.saturating_sub(total.operations + total.errors)),
+        messages: total.messages,
         operations_per_second: per_second(total.operations),
-        messages_per_second: per_second(messages),
+        messages_per_second: per_second(total.messages),
         errors: total.errors,
         empty_receives: total.empty_receives,
         latency: Latency::of(&total.whole),
-        actions: (args.scenario == Scenario::Lifecycle).then(|| ActionLatencies {
-            send: Latency::of(&total.send),
+        actions: (!total.delete.is_empty()).then(|| ActionLatencies {
+            send: (!total.send.is_empty()).then(|| Latency::of(&total.send)),
             receive: Latency::of(&total.receive),
             delete: Latency::of(&total.delete),
         }),

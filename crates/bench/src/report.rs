@@ -4,6 +4,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::args::Scenario;
+use crate::compare::Comparison;
 
 /// What a run measured.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +19,8 @@ pub struct Report {
     pub seconds: f64,
     /// Operations completed: a send, a batch, or a whole lifecycle.
     pub operations: u64,
+    /// Operations that were due and could not begin before the end, since all connections were busy.
+    pub missed: u64,
     /// Messages those operations moved.
     pub messages: u64,
     /// Operations a second.
@@ -60,11 +63,12 @@ pub struct Latency {
 /// The latencies of a lifecycle's actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ActionLatencies {
-    /// SendMessage.
-    pub send: Latency,
+    /// SendMessage or SendMessageBatch, if it is a part of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send: Option<Latency>,
     /// The ReceiveMessage that returned a message.
     pub receive: Latency,
-    /// DeleteMessage.
+    /// DeleteMessage or DeleteMessageBatch.
     pub delete: Latency,
 }
 
@@ -101,12 +105,25 @@ pub(crate) fn record(histogram: &mut Histogram<u64>, latency: Duration) {
     histogram.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
 }
 
-/// Prints a report on stdout, as JSON or as text.
-pub fn print(report: &Report, json: bool) {
+/// What a run, or a comparison of two endpoints, found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Findings {
+    /// Of one endpoint.
+    Report(Report),
+    /// Of two.
+    Comparison(Comparison),
+}
+
+/// Prints findings on stdout, as JSON or as text.
+pub fn print(findings: &Findings, json: bool) {
     if json {
-        println!("{}", serde_json::to_string(report).expect("a report is valid JSON"));
-    } else {
-        print!("{}", to_text(report));
+        println!("{}", serde_json::to_string(findings).expect("findings are valid JSON"));
+        return;
+    }
+    match findings {
+        Findings::Report(report) => print!("{}", to_text(report)),
+        Findings::Comparison(comparison) => print!("{}", comparison.to_text()),
     }
 }
 
@@ -127,11 +144,14 @@ fn to_text(report: &Report) -> String {
         format!("messages      {:>10}  {:>12.1} /s", report.messages, report.messages_per_second),
         format!("errors        {:>10}", report.errors),
     ];
+    if report.missed > 0 {
+        lines.push(format!("missed        {:>10}  too late for their rate", report.missed));
+    }
     if let Some(actions) = &report.actions {
         lines.push(format!("empty receives{:>10}", report.empty_receives));
         lines.push(latency_heading());
         lines.push(latency_line("  lifecycle", &report.latency));
-        lines.push(latency_line("  send", &actions.send));
+        lines.extend(actions.send.as_ref().map(|send| latency_line("  send", send)));
         lines.push(latency_line("  receive", &actions.receive));
         lines.push(latency_line("  delete", &actions.delete));
     } else {
@@ -165,7 +185,7 @@ fn latency_line(name: &str, latency: &Latency) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn thousand_latencies() -> Latency {
@@ -174,6 +194,35 @@ mod tests {
             record(&mut histogram, Duration::from_micros(microseconds));
         }
         Latency::of(&histogram)
+    }
+
+    pub(crate) fn report() -> Report {
+        let latency = thousand_latencies();
+        Report {
+            scenario: Scenario::SendBatch,
+            connections: 64,
+            message_size: 1024,
+            seconds: 5.0,
+            operations: 1000,
+            missed: 0,
+            messages: 10_000,
+            operations_per_second: 200.0,
+            messages_per_second: 2000.0,
+            errors: 0,
+            empty_receives: 0,
+            latency,
+            actions: Some(ActionLatencies {
+                send: Some(latency),
+                receive: latency,
+                delete: latency,
+            }),
+            server: Some(ServerUsage {
+                cpu_seconds: 2.0,
+                cpu_microseconds_per_operation: 2000.0,
+                resident_bytes: 1_048_576,
+            }),
+            tool_cpu_seconds: None,
+        }
     }
 
     #[test]
@@ -194,27 +243,7 @@ mod tests {
 
     #[test]
     fn a_report_reads_as_text_and_as_json() {
-        let latency = thousand_latencies();
-        let report = Report {
-            scenario: Scenario::SendBatch,
-            connections: 64,
-            message_size: 1024,
-            seconds: 5.0,
-            operations: 1000,
-            messages: 10_000,
-            operations_per_second: 200.0,
-            messages_per_second: 2000.0,
-            errors: 0,
-            empty_receives: 0,
-            latency,
-            actions: Some(ActionLatencies { send: latency, receive: latency, delete: latency }),
-            server: Some(ServerUsage {
-                cpu_seconds: 2.0,
-                cpu_microseconds_per_operation: 2000.0,
-                resident_bytes: 1_048_576,
-            }),
-            tool_cpu_seconds: None,
-        };
+        let report = report();
         let text = to_text(&report);
         assert!(
             text.starts_with("send-batch over 64 connections, 1024 byte messages, 5.00 s\n"),

@@ -4,10 +4,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::message::Message;
+use crate::target::Target;
 
-/// The head of an action's requests, all but the length of the body.
+/// The head of an action's requests, all but what depends on the body and the time.
 pub(crate) struct Template {
+    target: Target,
+    action: String,
     head: Vec<u8>,
+}
+
+/// A request that is always the same, but for its signature.
+pub(crate) struct FixedRequest {
+    template: Template,
+    body: Vec<u8>,
+    /// The whole of it, if it is not signed.
+    bytes: Option<Vec<u8>>,
+}
+
+/// What a connection has ready of its next request. Signatures hold for a second, and making one
+/// anew for the same bytes would only cost this tool's time: the server has to verify each.
+#[derive(Default)]
+pub(crate) struct Ready {
+    body: Vec<u8>,
+    request: Vec<u8>,
+    second: u64,
 }
 
 /// `DeleteMessage` requests: the same bytes around ever other receipt handles.
@@ -16,65 +36,137 @@ pub(crate) struct DeleteRequest {
     body_start: Vec<u8>,
 }
 
+/// `DeleteMessageBatch` requests, likewise.
+pub(crate) struct DeleteBatchRequest {
+    template: Template,
+    body_start: Vec<u8>,
+}
+
 impl Template {
-    /// The headers are those an SDK sends, with a signature that is well-formed
-    /// and never valid: the server under load runs without authentication.
-    pub(crate) fn new(authority: &str, action: &str) -> Template {
-        let head = format!(
+    /// The headers are those an SDK sends. Without a signer, the signature is well-formed and never
+    /// valid: the server under load checks nobody.
+    pub(crate) fn new(target: &Target, action: &str) -> Template {
+        let authority = target.endpoint.authority();
+        let mut head = format!(
             "POST / HTTP/1.1\r\n\
              Host: {authority}\r\n\
              Content-Type: application/x-amz-json-1.0\r\n\
              X-Amz-Target: AmazonSQS.{action}\r\n\
-             x-amzn-query-mode: true\r\n\
-             X-Amz-Date: 20260101T000000Z\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/sqs/aws4_request, \
-             SignedHeaders=host, Signature=00\r\n\
-             Content-Length: "
+             x-amzn-query-mode: true\r\n"
         );
-        Template { head: head.into_bytes() }
+        if target.signer.is_none() {
+            head.push_str(
+                "X-Amz-Date: 20260101T000000Z\r\n\
+                 Authorization: AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/sqs/aws4_request, \
+                 SignedHeaders=host, Signature=00\r\n",
+            );
+        }
+        Template { target: target.clone(), action: action.to_owned(), head: head.into_bytes() }
     }
 
     /// The bytes of one whole request.
     pub(crate) fn request(&self, body: &[u8]) -> Vec<u8> {
         let mut request = Vec::with_capacity(self.head.len() + body.len() + 16);
-        self.start(body.len(), &mut request);
-        request.extend_from_slice(body);
+        self.write(body, &mut request);
         request
     }
 
-    /// Replaces `request` with a head for a body of `body_bytes`, which is to follow.
-    fn start(&self, body_bytes: usize, request: &mut Vec<u8>) {
+    /// Replaces `request` with one that has this body.
+    fn write(&self, body: &[u8], request: &mut Vec<u8>) {
         request.clear();
         request.extend_from_slice(&self.head);
-        write!(request, "{body_bytes}\r\n\r\n").expect("a Vec takes every write");
+        if let Some(signer) = &self.target.signer {
+            signer.sign(self.target.endpoint.authority(), &self.action, body, request);
+        }
+        write!(request, "Content-Length: {}\r\n\r\n", body.len()).expect("a Vec takes every write");
+        request.extend_from_slice(body);
+    }
+}
+
+impl Ready {
+    /// The request that was made last.
+    pub(crate) fn request(&self) -> &[u8] {
+        &self.request
+    }
+}
+
+impl FixedRequest {
+    pub(crate) fn new(target: &Target, action: &str, input: &str) -> FixedRequest {
+        let (template, body) = (Template::new(target, action), input.as_bytes().to_vec());
+        let bytes = target.signer.is_none().then(|| template.request(&body));
+        FixedRequest { template, body, bytes }
+    }
+
+    /// The request; `ready` is of this request alone.
+    pub(crate) fn next<'a>(&'a self, ready: &'a mut Ready) -> &'a [u8] {
+        if let Some(bytes) = &self.bytes {
+            return bytes;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if ready.second != now {
+            self.template.write(&self.body, &mut ready.request);
+            ready.second = now;
+        }
+        &ready.request
     }
 }
 
 impl DeleteRequest {
-    pub(crate) fn new(authority: &str, queue_url: &str) -> DeleteRequest {
+    pub(crate) fn new(target: &Target, queue_url: &str) -> DeleteRequest {
         let queue_url = json_text(queue_url);
         DeleteRequest {
-            template: Template::new(authority, "DeleteMessage"),
+            template: Template::new(target, "DeleteMessage"),
             body_start: format!(r#"{{"QueueUrl":{queue_url},"ReceiptHandle":"#).into_bytes(),
         }
     }
 
-    /// Replaces `request` with the bytes that delete what `receipt_handle` names.
-    pub(crate) fn write(&self, receipt_handle: &str, scratch: &mut Vec<u8>, request: &mut Vec<u8>) {
-        scratch.clear();
-        serde_json::to_writer(&mut *scratch, receipt_handle).expect("text is valid JSON");
-        self.template.start(self.body_start.len() + scratch.len() + 1, request);
-        request.extend_from_slice(&self.body_start);
-        request.extend_from_slice(scratch);
-        request.push(b'}');
+    /// The bytes that delete what `receipt_handle` names.
+    pub(crate) fn of<'a>(&self, receipt_handle: &str, ready: &'a mut Ready) -> &'a [u8] {
+        ready.body.clear();
+        ready.body.extend_from_slice(&self.body_start);
+        serde_json::to_writer(&mut ready.body, receipt_handle).expect("text is valid JSON");
+        ready.body.push(b'}');
+        self.template.write(&ready.body, &mut ready.request);
+        &ready.request
+    }
+}
+
+impl DeleteBatchRequest {
+    pub(crate) fn new(target: &Target, queue_url: &str) -> DeleteBatchRequest {
+        let queue_url = json_text(queue_url);
+        DeleteBatchRequest {
+            template: Template::new(target, "DeleteMessageBatch"),
+            body_start: format!(r#"{{"QueueUrl":{queue_url},"Entries":["#).into_bytes(),
+        }
+    }
+
+    /// The bytes that delete what the receipt handles name.
+    pub(crate) fn of<'a>(
+        &self,
+        receipt_handles: &[impl AsRef<str>],
+        ready: &'a mut Ready,
+    ) -> &'a [u8] {
+        let Ready { body, request, .. } = ready;
+        body.clear();
+        body.extend_from_slice(&self.body_start);
+        for (id, receipt_handle) in receipt_handles.iter().enumerate() {
+            let comma = if id > 0 { "," } else { "" };
+            write!(body, r#"{comma}{{"Id":"{id}","ReceiptHandle":"#)
+                .expect("a Vec takes every write");
+            serde_json::to_writer(&mut *body, receipt_handle.as_ref()).expect("text is valid JSON");
+            body.push(b'}');
+        }
+        body.extend_from_slice(b"]}");
+        self.template.write(body, request);
+        request
     }
 }
 
 /// `SendMessage` or `SendMessageBatch` requests. For a standard queue all are the same bytes; for
 /// a FIFO queue each message has a deduplication id of its own, and groups take turns.
 pub(crate) struct SendRequest {
-    request: Vec<u8>,
-    /// Where in the request each message's group and deduplication id have their digits.
+    fixed: FixedRequest,
+    /// Where in the body each message's group and deduplication id have their digits.
     stamps: Vec<(usize, usize)>,
     groups: u64,
     next: AtomicU64,
@@ -95,7 +187,7 @@ const DIGITS: usize = 12;
 impl SendRequest {
     /// Requests that send one message, or so many in a batch.
     pub(crate) fn new(
-        authority: &str,
+        target: &Target,
         queue_url: &str,
         message: &Message,
         entries: Option<usize>,
@@ -124,11 +216,10 @@ impl SendRequest {
                 ("SendMessageBatch", input)
             }
         };
-        let request = Template::new(authority, action).request(input.as_bytes());
         let (group, id) = (format!("\"group-{zeros}"), format!("{run}-{zeros}"));
         let places = |text: &str| {
-            let ends = find_all(&request, text.as_bytes());
-            ends.into_iter().map(|start| start + text.len() - DIGITS).collect::<Vec<_>>()
+            let starts = find_all(input.as_bytes(), text.as_bytes());
+            starts.into_iter().map(|start| start + text.len() - DIGITS).collect::<Vec<_>>()
         };
         let (groups, stamps) = match grouping {
             Some(Grouping::Fifo(groups)) => {
@@ -136,22 +227,25 @@ impl SendRequest {
             }
             Some(Grouping::Tenant(_)) | None => (1, Vec::new()),
         };
-        SendRequest { request, stamps, groups, next: AtomicU64::new(0) }
+        let fixed = FixedRequest::new(target, action, &input);
+        SendRequest { fixed, stamps, groups, next: AtomicU64::new(0) }
     }
 
-    /// The next request; `scratch` holds it if it differs from the others.
-    pub(crate) fn next<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    /// The next request; `ready` is of this request alone.
+    pub(crate) fn next<'a>(&'a self, ready: &'a mut Ready) -> &'a [u8] {
         if self.stamps.is_empty() {
-            return &self.request;
+            return self.fixed.next(ready);
         }
         let first = self.next.fetch_add(self.stamps.len() as u64, Ordering::Relaxed);
-        scratch.clear();
-        scratch.extend_from_slice(&self.request);
+        let Ready { body, request, .. } = ready;
+        body.clear();
+        body.extend_from_slice(&self.fixed.body);
         for ((group, id), number) in self.stamps.iter().zip(first..) {
-            write_digits(&mut scratch[*group..*group + DIGITS], number % self.groups);
-            write_digits(&mut scratch[*id..*id + DIGITS], number);
+            write_digits(&mut body[*group..*group + DIGITS], number % self.groups);
+            write_digits(&mut body[*id..*id + DIGITS], number);
         }
-        scratch
+        self.fixed.template.write(body, request);
+        request
     }
 }
 
@@ -185,11 +279,13 @@ fn find_all(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
     windows.filter(|(_, window)| *window == wanted).map(|(start, _)| start).collect()
 }
 
-pub(crate) fn receive(authority: &str, queue_url: &str) -> Vec<u8> {
+/// Requests for at most so many messages.
+pub(crate) fn receive(target: &Target, queue_url: &str, messages: usize) -> FixedRequest {
     let queue_url = json_text(queue_url);
-    let input =
-        format!(r#"{{"QueueUrl":{queue_url},"MaxNumberOfMessages":1,"WaitTimeSeconds":0}}"#);
-    Template::new(authority, "ReceiveMessage").request(input.as_bytes())
+    let input = format!(
+        r#"{{"QueueUrl":{queue_url},"MaxNumberOfMessages":{messages},"WaitTimeSeconds":0}}"#
+    );
+    FixedRequest::new(target, "ReceiveMessage", &input)
 }
 
 /// `text` as a JSON string, quotes included.
@@ -202,6 +298,10 @@ mod tests {
     use super::*;
 
     const URL: &str = "http://127.0.0.1:9324/000000000000/orders";
+
+    fn target_of() -> Target {
+        Target::unsigned(crate::client::Endpoint::parse("http://127.0.0.1:9324").unwrap())
+    }
 
     /// The target and the body of a request, once its head was found to be sound.
     fn parsed(request: &[u8]) -> (String, serde_json::Value) {
@@ -242,7 +342,7 @@ mod tests {
             serde_json::json!({"QueueUrl": URL, "MessageBody": "012", "MessageGroupId": "noisy"})
         );
 
-        let (target, input) = parsed(&receive("127.0.0.1:9324", URL));
+        let (target, input) = parsed(receive(&target_of(), URL, 1).next(&mut Ready::default()));
         assert_eq!(target, "AmazonSQS.ReceiveMessage");
         assert_eq!(
             input,
@@ -251,18 +351,18 @@ mod tests {
     }
 
     fn first(message: &Message, entries: Option<usize>, grouping: Option<Grouping>) -> Vec<u8> {
-        let requests = SendRequest::new("127.0.0.1:9324", URL, message, entries, grouping);
-        requests.next(&mut Vec::new()).to_vec()
+        let requests = SendRequest::new(&target_of(), URL, message, entries, grouping);
+        requests.next(&mut Ready::default()).to_vec()
     }
 
     #[test]
     fn to_a_fifo_queue_each_message_differs_and_groups_take_turns() {
         let message = Message::of_size(3);
         let requests =
-            SendRequest::new("127.0.0.1:9324", URL, &message, Some(2), Some(Grouping::Fifo(3)));
+            SendRequest::new(&target_of(), URL, &message, Some(2), Some(Grouping::Fifo(3)));
         let (mut groups, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
         for _ in 0..3 {
-            let (_, input) = parsed(requests.next(&mut Vec::new()));
+            let (_, input) = parsed(requests.next(&mut Ready::default()));
             for entry in input["Entries"].as_array().unwrap() {
                 let group = entry["MessageGroupId"].as_str().unwrap();
                 groups.push(group.trim_start_matches("group-").parse::<u64>().unwrap());
@@ -274,16 +374,56 @@ mod tests {
 
     #[test]
     fn a_reused_buffer_holds_the_last_delete_alone() {
-        let delete = DeleteRequest::new("127.0.0.1:9324", URL);
-        let (mut scratch, mut request) = (Vec::new(), Vec::new());
+        let delete = DeleteRequest::new(&target_of(), URL);
+        let mut ready = Ready::default();
         for receipt_handle in ["a-much-longer-receipt-handle", "short", "with \"quotes\" and \\"] {
-            delete.write(receipt_handle, &mut scratch, &mut request);
-            let (target, input) = parsed(&request);
+            let (target, input) = parsed(delete.of(receipt_handle, &mut ready));
             assert_eq!(target, "AmazonSQS.DeleteMessage");
             assert_eq!(
                 input,
                 serde_json::json!({"QueueUrl": URL, "ReceiptHandle": receipt_handle})
             );
         }
+    }
+
+    #[test]
+    fn a_batch_deletes_each_of_its_handles() {
+        let delete = DeleteBatchRequest::new(&target_of(), URL);
+        let mut ready = Ready::default();
+        let handles = ["a".to_owned(), "with \"quotes\"".to_owned()];
+        for handles in [&handles[..], &handles[1..]] {
+            let (target, input) = parsed(delete.of(handles, &mut ready));
+            assert_eq!(target, "AmazonSQS.DeleteMessageBatch");
+            let named = input["Entries"].as_array().unwrap().iter().enumerate();
+            let named: Vec<_> = named
+                .map(|(id, entry)| {
+                    assert_eq!(entry["Id"], id.to_string());
+                    entry["ReceiptHandle"].as_str().unwrap().to_owned()
+                })
+                .collect();
+            assert_eq!(named, handles);
+        }
+    }
+
+    #[test]
+    fn a_signed_request_is_signed_anew_when_a_second_has_passed_or_the_body_differs() {
+        let signed = |request: &[u8]| {
+            let text = String::from_utf8(request.to_vec()).unwrap();
+            let line = text.lines().find(|line| line.starts_with("authorization: ")).unwrap();
+            assert!(
+                line.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-target"),
+                "{line}"
+            );
+            line.to_owned()
+        };
+        let target = Target::for_test();
+        let (fixed, mut ready) = (receive(&target, URL, 1), Ready::default());
+        let first = signed(fixed.next(&mut ready));
+        ready.second -= 1;
+        ready.request.clear();
+        assert_eq!(signed(fixed.next(&mut ready)).split('/').next(), first.split('/').next());
+        let delete = DeleteRequest::new(&target, URL);
+        let [a, b] = ["a", "b"].map(|handle| signed(delete.of(handle, &mut Ready::default())));
+        assert_ne!(a, b);
     }
 }

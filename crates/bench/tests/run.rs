@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
-use formiga_bench::{BenchArgs, BenchError, Report, bare};
+use formiga_bench::{BenchArgs, BenchError, Findings, Report, bare};
 use serde_json::{Value, json};
 
 #[derive(Parser)]
@@ -30,7 +32,17 @@ where
 }
 
 fn run(endpoint: &str, line: &[&str]) -> Result<Report, BenchError> {
-    let common = ["bench", "--endpoint", endpoint, "--duration", "2m", "--warm-up", "0s"];
+    match findings(endpoint, line)? {
+        Findings::Report(report) => Ok(report),
+        Findings::Comparison(_) => panic!("one endpoint was measured"),
+    }
+}
+
+fn findings(endpoint: &str, line: &[&str]) -> Result<Findings, BenchError> {
+    let mut common = vec!["bench", "--endpoint", endpoint, "--warm-up", "0s"];
+    if !line.contains(&"--duration") {
+        common.extend(["--duration", "2m"]);
+    }
     formiga_bench::run(&Line::parse_from([&common, line].concat()).args)
 }
 
@@ -40,7 +52,10 @@ struct Queue {
     visible: VecDeque<String>,
     in_flight: Vec<(String, String)>,
     receives: u64,
+    /// Without those that follow one of the same kind.
     actions: Vec<String>,
+    /// Queues that were made and deleted.
+    made: Vec<String>,
 }
 
 impl Queue {
@@ -48,6 +63,9 @@ impl Queue {
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
         if self.actions.last().is_none_or(|last| last != action) {
             self.actions.push(action.to_owned());
+        }
+        if matches!(action, "CreateQueue" | "DeleteQueue") {
+            self.made.push(action.to_owned());
         }
         match action {
             "CreateQueue" => {
@@ -61,7 +79,14 @@ impl Queue {
                     entries.iter().map(|entry| self.send(text(&entry["MessageBody"]))).collect();
                 json!({"Successful": sent, "Failed": []})
             }
-            "ReceiveMessage" => self.receive(),
+            "ReceiveMessage" => self.receive(input["MaxNumberOfMessages"].as_u64().unwrap_or(1)),
+            "DeleteMessageBatch" => {
+                let entries = input["Entries"].as_array().expect("entries");
+                for entry in entries {
+                    self.act("DeleteMessage", entry);
+                }
+                json!({"Successful": entries, "Failed": []})
+            }
             "DeleteMessage" => {
                 let handle = text(&input["ReceiptHandle"]);
                 let found = self.in_flight.iter().position(|(known, _)| *known == handle);
@@ -78,14 +103,16 @@ impl Queue {
         json!({"MessageId": "1", "MD5OfMessageBody": md5})
     }
 
-    fn receive(&mut self) -> Value {
+    fn receive(&mut self, most: u64) -> Value {
         self.receives += 1;
-        let Some(body) = self.visible.pop_front() else {
-            return json!({});
-        };
-        let handle = format!("handle/{}+\"=", self.receives);
-        self.in_flight.push((handle.clone(), body.clone()));
-        json!({"Messages": [{"MessageId": "1", "Body": body, "MD5OfBody": md5_of(&body), "ReceiptHandle": handle}]})
+        let mut messages = Vec::new();
+        for number in 0..most {
+            let Some(body) = self.visible.pop_front() else { break };
+            let handle = format!("handle/{}+{number}\"=", self.receives);
+            self.in_flight.push((handle.clone(), body.clone()));
+            messages.push(json!({"MessageId": "1", "Body": body, "MD5OfBody": md5_of(&body), "ReceiptHandle": handle}));
+        }
+        if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) }
     }
 }
 
@@ -205,6 +232,105 @@ fn a_lifecycle_whose_receives_stay_empty_is_an_error() {
     let report = run(&forgetful, &line).expect("an empty receive is not a wrong answer");
     assert_eq!((report.operations, report.errors, report.empty_receives), (0, 2, 20));
     drop(endpoint);
+}
+
+#[test]
+fn what_was_sent_before_is_received_and_deleted_until_nothing_is_left() {
+    let (endpoint, queue) = start_queue();
+    let line = ["--scenario", "receive-delete", "--connections", "3", "--depth", "50"];
+    let report = run(&endpoint, &line).expect("every answer is right");
+    assert_eq!((report.operations, report.messages, report.errors), (50, 50, 0));
+    let actions = report.actions.expect("it has two");
+    assert!(actions.send.is_none());
+    let queue = queue.lock().expect("no panic");
+    assert_eq!((queue.visible.len(), queue.in_flight.len()), (0, 0));
+}
+
+#[test]
+fn a_lifecycle_in_batches_leaves_nothing_behind() {
+    let (endpoint, queue) = start_queue();
+    let line = ["--scenario", "lifecycle-batch", "--connections", "1", "--operations", "20"];
+    let report = run(&endpoint, &line).expect("every answer is right");
+    assert_eq!((report.operations, report.messages, report.errors), (20, 200, 0));
+    let queue = queue.lock().expect("no panic");
+    assert_eq!((queue.visible.len(), queue.in_flight.len()), (0, 0));
+}
+
+#[test]
+fn each_of_many_queues_is_made_and_deleted() {
+    let (endpoint, queue) = start_queue();
+    let line =
+        ["--scenario", "queues", "--queues", "3", "--connections", "6", "--operations", "60"];
+    assert_eq!(run(&endpoint, &line).expect("every answer is right").operations, 60);
+    let queue = queue.lock().expect("no panic");
+    let count = |action: &str| queue.made.iter().filter(|made| *made == action).count();
+    assert_eq!((count("CreateQueue"), count("DeleteQueue")), (3, 3));
+}
+
+#[test]
+fn an_open_loop_begins_as_often_as_it_was_told() {
+    let (endpoint, _) = start_queue();
+    let line = ["--rate", "1000", "--connections", "4", "--operations", "200"];
+    let report = run(&endpoint, &line).expect("every answer is right");
+    assert_eq!((report.operations, report.missed), (200, 0));
+    assert!(report.seconds >= 0.19, "200 operations take 199 paces of a millisecond");
+}
+
+#[test]
+fn what_a_stalled_server_keeps_waiting_counts_from_when_it_was_due() {
+    const STALL: Duration = Duration::from_millis(300);
+    let right = bare::standard_answer();
+    let stalled = AtomicBool::new(false);
+    let endpoint = start(move |action, input| {
+        if action == "SendMessage" && !stalled.swap(true, Ordering::Relaxed) {
+            thread::sleep(STALL);
+        }
+        right(action, &input.to_vec().into()).to_vec()
+    });
+    let line = ["--rate", "100", "--connections", "1", "--operations", "20"];
+    let report = run(&endpoint, &line).expect("every answer is right");
+    // All that were due while the server slept waited for it: one for the whole time, and the last of
+    // 30 for a pace. A closed loop would tell of one slow operation.
+    assert!(report.latency.p50 >= 100_000, "{:?}", report.latency);
+}
+
+#[test]
+fn a_load_that_is_more_than_connections_can_carry_misses_operations() {
+    let right = bare::standard_answer();
+    let endpoint = start(move |action, input| {
+        if action == "SendMessage" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        right(action, &input.to_vec().into()).to_vec()
+    });
+    let line = ["--rate", "1000", "--connections", "1", "--duration", "300ms"];
+    let report = run(&endpoint, &line).expect("every answer is right");
+    assert!(report.operations <= 16, "{report:?}");
+    assert!(report.missed >= 280 && report.missed + report.operations <= 301, "{report:?}");
+}
+
+#[test]
+fn long_polls_are_measured_from_send_to_receive() {
+    let (endpoint, queue) = start_queue();
+    let line = ["--scenario", "long-poll", "--connections", "2", "--rate", "200"];
+    let line = [&line[..], &["--duration", "300ms"]].concat();
+    let report = run(&endpoint, &line).expect("every answer is right");
+    assert!(report.operations >= 30, "{report:?}");
+    assert!(queue.lock().expect("no panic").actions.contains(&"ReceiveMessage".to_owned()));
+}
+
+#[test]
+fn two_endpoints_are_compared_in_turns() {
+    let ((one, _), (other, _)) = (start_queue(), start_queue());
+    let line = ["--compare", &other, "--rounds", "2", "--operations", "50", "--connections", "2"];
+    let Findings::Comparison(comparison) = findings(&one, &line).expect("every answer is right")
+    else {
+        panic!("two endpoints were measured")
+    };
+    assert_eq!(comparison.endpoints, [one, other]);
+    assert_eq!(comparison.rounds.len(), 2);
+    assert!(comparison.rounds.iter().flatten().all(|report| report.operations == 50));
+    assert!(comparison.ratios.operations_per_second > 0.0);
 }
 
 #[test]

@@ -54,8 +54,8 @@ fn main() -> ExitCode {
         Ok(CliCommand::Check(arguments)) => offline::check(&arguments),
         Ok(CliCommand::Backup(arguments)) => offline::backup(&arguments),
         Ok(CliCommand::Bench(arguments)) => match formiga_bench::run(&arguments) {
-            Ok(report) => {
-                formiga_bench::print(&report, arguments.json);
+            Ok(findings) => {
+                formiga_bench::print(&findings, arguments.json);
                 Ok(())
             }
             Err(error) => Err(error.to_string()),
