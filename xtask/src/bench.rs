@@ -124,24 +124,46 @@ fn machine() -> String {
 enum Kind {
     BareHyper,
     Memory,
+    /// A store that only writes and syncs.
+    WriteOnly,
+    /// Messages are kept as they are.
+    Plain,
+    /// Messages are encrypted, as by default.
     Sqlite,
+    /// Callers are checked, too.
+    Signed,
 }
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::BareHyper, Kind::Memory, Kind::Sqlite];
+    const ALL: [Kind; 6] =
+        [Kind::BareHyper, Kind::Memory, Kind::WriteOnly, Kind::Plain, Kind::Sqlite, Kind::Signed];
 
     fn name(self) -> &'static str {
         match self {
             Kind::BareHyper => "bare hyper",
             Kind::Memory => "formiga, memory",
+            Kind::WriteOnly => "formiga, write and sync only",
+            Kind::Plain => "formiga, sqlite, not encrypted",
             Kind::Sqlite => "formiga, sqlite",
+            Kind::Signed => "formiga, sqlite, signed",
         }
     }
 
     fn scenarios(self) -> &'static [&'static str] {
         match self {
-            Kind::BareHyper => &["send"],
-            Kind::Memory | Kind::Sqlite => &["send", "send-batch", "lifecycle"],
+            Kind::BareHyper | Kind::WriteOnly => &["send"],
+            _ => &["send", "send-batch", "lifecycle"],
+        }
+    }
+
+    /// What the load has to say to it.
+    fn load(self) -> &'static [&'static str] {
+        match self {
+            Kind::Memory | Kind::WriteOnly | Kind::Plain => {
+                &["--attribute", "SqsManagedSseEnabled=false"]
+            }
+            Kind::BareHyper | Kind::Sqlite => &[],
+            Kind::Signed => &["--sign"],
         }
     }
 }
@@ -165,7 +187,8 @@ impl Bench {
                 eprintln!("round {round} of {}: {}, {scenario}", self.settings.rounds, kind.name());
                 let data = self.data.fresh()?;
                 let server = self.start(*kind, &data)?;
-                figures.push(self.load(&server, &["--scenario", scenario])?);
+                let line = [&["--scenario", *scenario], kind.load()].concat();
+                figures.push(self.load(&server, &line)?);
                 server.stop()?;
                 fs::remove_dir_all(&data)?;
             }
@@ -173,6 +196,10 @@ impl Bench {
         let medians: Vec<Figures> =
             rows.iter().map(|(_, _, figures)| Figures::median(figures)).collect();
         let ceiling = &medians[0];
+        let of = |kind: Kind, scenario: &str| {
+            let row = rows.iter().position(|row| row.0 == kind && row.1 == scenario);
+            row.map_or(f64::NAN, |row| medians[row].per_second)
+        };
         let mut table = vec![Figures::heading(&["server", "scenario", "req/s : bare"])];
         for ((kind, scenario, _), median) in rows.iter().zip(&medians) {
             let requests = median.per_second * requests_per_operation(scenario);
@@ -182,6 +209,21 @@ impl Bench {
         print_table(&table);
         println!(
             "\nAn operation is one send, one batch of ten, or one lifecycle of three requests."
+        );
+        println!("\nsend, of each other:");
+        for (one, other, target) in [
+            (Kind::Plain, Kind::BareHyper, "0.40"),
+            (Kind::Plain, Kind::WriteOnly, "0.65"),
+            (Kind::Memory, Kind::BareHyper, "0.70"),
+            (Kind::Signed, Kind::Plain, "0.85"),
+        ] {
+            let ratio = of(one, "send") / of(other, "send");
+            println!("{ratio:.2} (target {target}): {} to {}", one.name(), other.name());
+        }
+        let batch = 10.0 * of(Kind::Plain, "send-batch") / of(Kind::Plain, "send");
+        println!(
+            "{batch:.1} (target 4): messages in batches to single ones, {}",
+            Kind::Plain.name()
         );
         println!("Where neither CPU is near 100 %, the disk or a busy machine was the limit.");
         Ok(())
@@ -249,18 +291,26 @@ impl Bench {
     }
 
     fn start(&self, kind: Kind, data: &Path) -> Result<Server> {
-        let mut command = match kind {
-            Kind::BareHyper => self.pinned(&example("bare_hyper"), SERVER_CORE),
-            Kind::Memory | Kind::Sqlite => self.pinned(&workspace::formiga("release"), SERVER_CORE),
+        let program = match kind {
+            Kind::BareHyper => example("bare_hyper"),
+            Kind::WriteOnly => example("write_only"),
+            _ => workspace::formiga("release"),
         };
+        let mut command = self.pinned(&program, SERVER_CORE);
+        if !matches!(kind, Kind::BareHyper | Kind::WriteOnly) {
+            command.arg("serve");
+        }
+        command.args(["--listen", "127.0.0.1:0"]);
+        if kind != Kind::BareHyper {
+            let directory = data.join("data");
+            command.arg("--data-dir").arg(directory);
+        }
         match kind {
-            Kind::BareHyper => command.args(["--listen", "127.0.0.1:0"]),
-            Kind::Memory => command.args(["serve", "--listen", "127.0.0.1:0", "--store", "memory"]),
-            Kind::Sqlite => command
-                .args(["serve", "--listen", "127.0.0.1:0", "--store", "sqlite", "--data-dir"])
-                .arg(data),
-        };
-        Server::start(kind.name(), &mut command)
+            Kind::Memory => _ = command.args(["--store", "memory"]),
+            Kind::Signed => _ = command.args(["--auth", "required"]),
+            _ => {}
+        }
+        Server::start(kind.name(), data, &mut command)
     }
 
     /// Runs the load tool; later arguments take the place of the common ones.
@@ -279,6 +329,11 @@ impl Bench {
             if !args.contains(&name) {
                 command.args([name, value]);
             }
+        }
+        // The key that the server has made, where it checks callers.
+        command.env("AWS_SHARED_CREDENTIALS_FILE", server.data.join("data").join("admin-key"));
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
+            command.env_remove(name);
         }
         let output = command.args(args).stderr(Stdio::inherit()).output()?;
         if !output.status.success() {
@@ -305,18 +360,20 @@ fn requests_per_operation(scenario: &str) -> f64 {
 /// A server that this run started and will stop, also when the run fails.
 struct Server {
     name: &'static str,
+    data: PathBuf,
     child: Child,
     url: String,
 }
 
 impl Server {
-    fn start(name: &'static str, command: &mut Command) -> Result<Server> {
+    fn start(name: &'static str, data: &Path, command: &mut Command) -> Result<Server> {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{name} did not start: {error}"))?;
         let stdout = child.stdout.take().expect("stdout is piped");
-        let mut server = Server { name, child, url: String::new() };
+        let data = data.to_owned();
+        let mut server = Server { name, data, child, url: String::new() };
         server.url = match first_url(stdout).recv_timeout(START_PATIENCE) {
             Ok(url) => url,
             Err(RecvTimeoutError::Timeout) => {

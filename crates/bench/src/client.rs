@@ -46,6 +46,8 @@ pub struct Connection {
     stream: Box<dyn Stream>,
     target: Target,
     reader: AnswerReader,
+    /// Whether the server said that the last answer was this connection's last.
+    is_over: bool,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -145,7 +147,8 @@ impl Connection {
         } else {
             Box::new(stream)
         };
-        Ok(Connection { stream, target: target.clone(), reader: AnswerReader::new() })
+        let (target, reader) = (target.clone(), AnswerReader::new());
+        Ok(Connection { stream, target, reader, is_over: false })
     }
 
     /// Calls an action, such as `SendMessage`, with a JSON body, and returns the
@@ -156,11 +159,17 @@ impl Connection {
         Ok((answer.status, answer.body.to_vec()))
     }
 
-    /// Sends the bytes of one whole request and reads its answer.
+    /// Sends the bytes of one whole request and reads its answer. To a server that closes after each
+    /// answer, it opens another connection first, as every client has to.
     pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, ClientError> {
+        if self.is_over {
+            *self = Connection::to(&self.target).await?;
+        }
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
-        self.reader.read(&mut self.stream).await
+        let (answer, is_over) = self.reader.read(&mut self.stream).await?;
+        self.is_over = is_over;
+        Ok(answer)
     }
 }
 
@@ -177,6 +186,8 @@ struct Head {
     bytes: usize,
     status: u16,
     content_length: usize,
+    /// Whether the connection ends with it.
+    is_last: bool,
 }
 
 impl AnswerReader {
@@ -184,10 +195,11 @@ impl AnswerReader {
         AnswerReader { buffer: vec![0; BUFFER_BYTES], filled: 0, taken: 0 }
     }
 
+    /// The next answer, and whether it is the last.
     async fn read<R: AsyncRead + Unpin>(
         &mut self,
         source: &mut R,
-    ) -> Result<Answer<'_>, ClientError> {
+    ) -> Result<(Answer<'_>, bool), ClientError> {
         self.buffer.copy_within(self.taken..self.filled, 0);
         self.filled -= self.taken;
         self.taken = 0;
@@ -203,7 +215,8 @@ impl AnswerReader {
             self.fill(source).await?;
         }
         self.taken = end;
-        Ok(Answer { status: head.status, body: &self.buffer[head.bytes..end] })
+        let answer = Answer { status: head.status, body: &self.buffer[head.bytes..end] };
+        Ok((answer, head.is_last))
     }
 
     async fn fill<R: AsyncRead + Unpin>(&mut self, source: &mut R) -> Result<(), ClientError> {
@@ -240,9 +253,17 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>, ClientError> {
                 bytes: head_bytes,
                 status: response.code.expect("a complete head has a status"),
                 content_length,
+                is_last: says_close(response.headers),
             }))
         }
     }
+}
+
+fn says_close(headers: &[httparse::Header<'_>]) -> bool {
+    headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("connection")
+            && header.value.eq_ignore_ascii_case(b"close")
+    })
 }
 
 fn content_length(headers: &[httparse::Header<'_>]) -> Option<usize> {
@@ -272,7 +293,7 @@ mod tests {
         let mut answers = Vec::new();
         for _ in 0..count {
             let answer = reader.read(&mut near).await;
-            answers.push(answer.map(|answer| (answer.status, answer.body.to_vec())));
+            answers.push(answer.map(|(answer, _)| (answer.status, answer.body.to_vec())));
         }
         answers
     }
@@ -296,6 +317,29 @@ mod tests {
             assert_eq!(*answers[2].as_ref().expect("an answer"), (200, b"x".to_vec()));
             assert!(matches!(answers[3], Err(ClientError::Closed)));
         }
+    }
+
+    #[tokio::test]
+    async fn after_a_last_answer_another_connection_is_opened() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let mut open = Vec::new();
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 1024]).await.unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                // Some say so and stay.
+                open.push(stream);
+            }
+        });
+        let endpoint = Endpoint::parse(&endpoint).unwrap();
+        let mut connection = Connection::connect(&endpoint).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(connection.call("ListQueues", "{}").await.unwrap().0, 200);
+        }
+        served.await.unwrap();
     }
 
     #[tokio::test]

@@ -146,6 +146,14 @@ pub struct Server {
 impl Server {
     /// Opens the store and listens. Returns once requests are answered.
     pub async fn start(config: &Config) -> Result<Server, StartError> {
+        Server::start_over(config, open_store).await
+    }
+
+    /// The same over another store than the settings name, which is opened when the server listens.
+    pub async fn start_over(
+        config: &Config,
+        open_store: impl FnOnce(&Config) -> Result<Arc<dyn Store>, StartError>,
+    ) -> Result<Server, StartError> {
         config.check()?;
         let default_region =
             Region::parse(&config.region).map_err(|_| StartError::Region(config.region.clone()))?;

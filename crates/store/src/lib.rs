@@ -116,7 +116,7 @@ impl Append {
     }
 
     /// Roughly how many bytes it holds.
-    fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
         self.change.weight() + self.sealed.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
 }
