@@ -75,7 +75,9 @@ pub fn evaluate<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Decision<
             (None, _, _) => Decision::not_allowed(Rule::OtherAccount, PolicyKind::Queue),
             (_, None, _) => Decision::not_allowed(Rule::OtherAccount, PolicyKind::Identity),
             (_, _, false) => Decision::not_allowed(Rule::OtherAccount, PolicyKind::Session),
-            (granted, Some(_), true) => Decision::allowed(Rule::OtherAccount, granted),
+            (granted, own_place, true) => {
+                Decision { own_place, ..Decision::allowed(Rule::OtherAccount, granted) }
+            }
         },
     }
 }

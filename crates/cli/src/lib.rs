@@ -34,7 +34,7 @@ use std::process::ExitCode;
 pub use args::QueueArgs;
 pub use completions::{CompletionsArgs, completions};
 pub use identities::{
-    AccountArgs, IdentityArgs, KeyArgs, ResetArgs, RoleArgs, UserArgs, run_identities,
+    AccountArgs, ExplainArgs, IdentityArgs, KeyArgs, ResetArgs, RoleArgs, UserArgs, run_identities,
 };
 
 use error::CliError;

@@ -26,6 +26,13 @@ macro_rules! actions {
         pub(crate) enum Action { $($action,)* }
 
         impl Action {
+            const ALL: &[Action] = &[$(Action::$action,)*];
+
+            /// The permission that policies call this, in any case.
+            pub(crate) fn parse(name: &str) -> Option<Action> {
+                Self::ALL.iter().copied().find(|action| action.as_str().eq_ignore_ascii_case(name))
+            }
+
             /// What policies call it.
             pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Action::$action => concat!("sqs:", stringify!($action)),)* }
@@ -58,6 +65,7 @@ actions! {
 }
 
 /// A caller who was verified, or is known to be unknown, and how they call.
+#[derive(Clone)]
 pub(crate) struct Access {
     pub(crate) principal: Arc<Principal>,
     /// The access key that the request is signed with.
@@ -143,6 +151,16 @@ impl Access {
         Policies { identity: &self.principal.policies, session, resource }
     }
 
+    /// The same for something that is done with a user or role, who may have tags.
+    pub(crate) fn conditions_on_identity(&self, region: &str, arn: &str) -> Conditions {
+        let mut conditions = self.conditions(region);
+        let known = self.identities.read().by_arn(arn).cloned();
+        for (key, value) in known.iter().flat_map(|known| &known.record.tags) {
+            conditions.add(&format!("aws:ResourceTag/{key}"), value);
+        }
+        conditions
+    }
+
     pub(crate) fn decide(
         &self,
         action: &str,
@@ -151,6 +169,28 @@ impl Access {
         policy: Option<&Policy>,
         conditions: &Conditions,
     ) -> Result<(), ApiError> {
+        let decide =
+            |request: &Request<'_>, policies: &Policies<'_>| self.refuse(request, policies);
+        self.ask(action, resource, resource_account, policy, conditions, decide)
+    }
+
+    fn refuse(&self, request: &Request<'_>, policies: &Policies<'_>) -> Result<(), ApiError> {
+        match evaluate::evaluate(request, policies).refusal(request, &self.url) {
+            None => Ok(()),
+            Some(refusal) => Err(ApiError::new(ErrorKind::AccessDenied, refusal)),
+        }
+    }
+
+    /// What `tell` makes of a request of this caller's and of all policies that bear on it.
+    pub(crate) fn ask<T>(
+        &self,
+        action: &str,
+        resource: &str,
+        resource_account: AccountId,
+        policy: Option<&Policy>,
+        conditions: &Conditions,
+        tell: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
+    ) -> T {
         let request = Request {
             caller: &self.principal.caller,
             action,
@@ -158,11 +198,38 @@ impl Access {
             resource_account: resource_account.as_str(),
             context: conditions,
         };
-        let policies = self.policies(policy);
-        match evaluate::evaluate(&request, &policies).refusal(&request, &self.url) {
-            None => Ok(()),
-            Some(refusal) => Err(ApiError::new(ErrorKind::AccessDenied, refusal)),
+        tell(&request, &self.policies(policy))
+    }
+
+    /// The same about the queue called `key`, which is `entry` if it exists. `add` knows what else
+    /// conditions may compare.
+    pub(crate) fn ask_about_queue<T>(
+        &self,
+        action: Action,
+        key: &QueueKey,
+        entry: Option<&CatalogEntry>,
+        region: &str,
+        add: impl FnOnce(&mut Conditions),
+        tell: impl FnOnce(&Request<'_>, &Policies<'_>) -> T,
+    ) -> T {
+        let mut conditions = self.conditions(region);
+        for (tag, value) in entry.into_iter().flat_map(|entry| &entry.tags) {
+            conditions.add(&format!("aws:ResourceTag/{tag}"), value);
         }
+        add(&mut conditions);
+        let policy = entry.and_then(|entry| self.queue_policies.of(entry));
+        let policy = policy.as_ref().and_then(|read| match &read.policy {
+            // The owner's root can put an unreadable policy right.
+            None if self.is_root_of(key) => None,
+            None => Some(&*UNREADABLE),
+            policy => policy.as_ref(),
+        });
+        self.ask(action.as_str(), &key.arn().to_string(), key.account, policy, &conditions, tell)
+    }
+
+    fn is_root_of(&self, key: &QueueKey) -> bool {
+        let caller = &self.principal.caller;
+        matches!(caller, Caller::Root { account } if account == key.account.as_str())
     }
 }
 
@@ -187,21 +254,11 @@ impl Context {
         add: impl FnOnce(&mut Conditions),
     ) -> Result<(), ApiError> {
         let Some(access) = &self.access else { return Ok(()) };
-        let mut conditions = access.conditions(self.caller.region.as_str());
         let entry = queue.map(QueueHandle::entry);
-        for (tag, value) in entry.into_iter().flat_map(|entry| &entry.tags) {
-            conditions.add(&format!("aws:ResourceTag/{tag}"), value);
-        }
-        add(&mut conditions);
-        let policy = entry.and_then(|entry| access.queue_policies.of(entry));
-        let policy = policy.as_ref().and_then(|read| match &read.policy {
-            // The owner's root can put an unreadable policy right.
-            None if self.is_root_of(key) => None,
-            None => Some(&*UNREADABLE),
-            policy => policy.as_ref(),
-        });
-        let arn = key.arn().to_string();
-        access.decide(action.as_str(), &arn, key.account, policy, &conditions)
+        let region = self.caller.region.as_str();
+        let decide =
+            |request: &Request<'_>, policies: &Policies<'_>| access.refuse(request, policies);
+        access.ask_about_queue(action, key, entry, region, add, decide)
     }
 
     /// Asks for several permissions; the first that is missing is told.
@@ -218,7 +275,7 @@ impl Context {
     pub(crate) fn authorize_list(&self) -> Result<(), ApiError> {
         let Some(access) = &self.access else { return Ok(()) };
         let (account, region) = (self.caller.account, self.caller.region.as_str());
-        let resource = format!("arn:aws:sqs:{region}:{account}:");
+        let resource = all_queues(region, account);
         let conditions = access.conditions(region);
         access.decide(Action::ListQueues.as_str(), &resource, account, None, &conditions)
     }
@@ -226,18 +283,21 @@ impl Context {
     /// Asks for the permission for one of the server's own actions. They belong to the
     /// administrator's account, and only identity policies open them.
     pub(crate) fn authorize_own(&self, action: &str) -> Result<(), ApiError> {
+        self.authorize_own_of(AccountId::DEFAULT, action)
+    }
+
+    /// The same for an action that is about the account `owner`, and belongs to it.
+    pub(crate) fn authorize_own_of(&self, owner: AccountId, action: &str) -> Result<(), ApiError> {
         let Some(access) = &self.access else { return Ok(()) };
         let region = self.caller.region.as_str();
-        let owner = AccountId::DEFAULT;
-        let resource = format!("arn:aws:formiga:{region}:{owner}:server");
         let conditions = access.conditions(region);
+        let resource = own_resource(region, owner);
         access.decide(&format!("formiga:{action}"), &resource, owner, None, &conditions)
     }
 
     /// Whether the caller is known to be the root of the account of the queue called `key`.
     pub(crate) fn is_root_of(&self, key: &QueueKey) -> bool {
-        let caller = self.access.as_ref().map(|access| &access.principal.caller);
-        matches!(caller, Some(Caller::Root { account }) if account == key.account.as_str())
+        self.access.as_ref().is_some_and(|access| access.is_root_of(key))
     }
 
     /// Whether the queue called `key` is of another account than the caller's, whom everybody knows.
@@ -245,4 +305,14 @@ impl Context {
         let account = self.access.as_ref().and_then(|access| access.principal.caller.account());
         account.is_some_and(|account| account != key.account.as_str())
     }
+}
+
+/// What listing the queues of an account is about.
+pub(crate) fn all_queues(region: &str, account: AccountId) -> String {
+    format!("arn:aws:sqs:{region}:{account}:")
+}
+
+/// What the server's own actions are about.
+pub(crate) fn own_resource(region: &str, owner: AccountId) -> String {
+    format!("arn:aws:formiga:{region}:{owner}:server")
 }

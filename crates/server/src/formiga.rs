@@ -9,6 +9,7 @@ use formiga_wire::formiga::{AdvanceClockInput, AdvanceClockOutput, ListAccountsI
 use crate::accounts;
 use crate::context::Context;
 use crate::error::{self, ApiError};
+use crate::explain;
 use crate::gateway::{Answer, Call, Gateway, run, run_silent};
 
 /// How far ahead the server's clock was moved, in milliseconds; kept with the data.
@@ -40,6 +41,9 @@ pub(crate) async fn act(
         }
         "ResetAccountKey" => {
             Some(run(call, async |input| accounts::reset_account_key(ctx, input).await).await)
+        }
+        "ExplainAccess" => {
+            Some(run(call, async |input| explain::explain_access(ctx, &input)).await)
         }
         "ListAccounts" => {
             Some(run(call, async |_: ListAccountsInput| accounts::list_accounts(ctx)).await)

@@ -14,6 +14,7 @@ pub mod config;
 mod console;
 mod context;
 mod error;
+mod explain;
 mod formiga;
 mod gateway;
 mod hex;

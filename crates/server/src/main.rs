@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use formiga_bench::BenchArgs;
 use formiga_cli::{
-    AccountArgs, CompletionsArgs, IdentityArgs, KeyArgs, QueueArgs, RoleArgs, UserArgs,
+    AccountArgs, CompletionsArgs, ExplainArgs, IdentityArgs, KeyArgs, QueueArgs, RoleArgs, UserArgs,
 };
 use formiga_server::config::{
     AuthMode, Config, LogFormat, MasterKeyTexts, StoreKind, flags_of_file,
@@ -44,6 +44,8 @@ enum CliCommand {
     Role(RoleArgs),
     /// Manage accounts, as the administrator.
     Account(AccountArgs),
+    /// Tell whether somebody may do something, and which policy decides it.
+    Explain(ExplainArgs),
     /// Print a shell's completion script.
     Completions(CompletionsArgs),
 }
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
         }
         Ok(CliCommand::Account(arguments)) => {
             return formiga_cli::run_identities(IdentityArgs::Account(&arguments));
+        }
+        Ok(CliCommand::Explain(arguments)) => {
+            return formiga_cli::run_identities(IdentityArgs::Explain(&arguments));
         }
         Ok(CliCommand::Completions(arguments)) => {
             formiga_cli::completions(&arguments, &mut Cli::command());

@@ -186,3 +186,31 @@ fn users_of_aws_are_not_managed_here() {
     let refused = run(home.path(), &keys, &["user", "ls", "--aws", "--region=eu-west-1"], b"");
     assert!(refused.error(2).contains("aws iam"));
 }
+
+#[test]
+fn an_operator_is_told_which_statement_decides() {
+    const LIMITED: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"},{"Sid":"Home","Effect":"Deny","Action":"sqs:SendMessage","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"127.0.0.1"}}}]}"#;
+    let operator = Operator::start();
+    operator.ok(&["user", "create", "alice", "--policy", LIMITED]);
+    operator.ok(&["queue", "create", "orders"]);
+    let alice = "arn:aws:iam::000000000000:user/alice";
+    let asked = ["explain", "SendMessage", "orders", "--principal", alice];
+    let told = operator.ok(&asked);
+    assert!(
+        told.starts_with(&format!("ALLOWED: {alice} may sqs:SendMessage on arn:aws:sqs:")),
+        "{told}"
+    );
+    assert!(told.contains("Decided by statement 0 of the policy"), "{told}");
+    assert!(told.contains("no: the condition on aws:sourceip is not met"), "{told}");
+    let elsewhere = [&asked[..], &["--context", "aws:SourceIp=192.0.2.1"]].concat();
+    let told = operator.ok(&elsewhere);
+    assert!(told.starts_with("DENIED: "), "{told}");
+    assert!(told.contains("Decided by statement 1 (Home) of the policy"), "{told}");
+    let document = operator.document(&elsewhere);
+    assert_eq!(
+        (&document["IsAllowed"], &document["DecidedBy"]),
+        (&Value::from(false), &Value::from("ExplicitDeny"))
+    );
+    let wrong = operator.run(&["explain", "SendMessages", "orders"]).error(1);
+    assert!(wrong.contains("SQS has no such permission"), "{wrong}");
+}

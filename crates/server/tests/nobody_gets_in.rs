@@ -128,6 +128,7 @@ const ROWS: &[Row] = &[
     Row(Formiga, "AdvanceClock", Own, r#"{"Seconds":60}"#, ""),
     Row(Formiga, "CreateAccount", Own, r#"{"AccountId":"333333333333"}"#, ""),
     Row(Formiga, "DeleteAccount", Own, r#"{"AccountId":"111111111111"}"#, ""),
+    Row(Formiga, "ExplainAccess", Own, r#"{"Principal":"arn:aws:iam::111111111111:root","Action":"sqs:SendMessage","Resource":"$url"}"#, ""),
     Row(Formiga, "ListAccounts", Own, "{}", ""),
     Row(Formiga, "ResetAccountKey", Own, r#"{"AccountId":"111111111111"}"#, ""),
 

@@ -1,5 +1,7 @@
 //! The server's own AWS JSON service, `Formiga`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::form::QueryForm;
@@ -94,3 +96,78 @@ impl QueryForm for DeleteAccountInput {}
 /// Makes a new access key for the root of an account, in place of those it has. It is answered as
 /// `CreateAccount` is.
 pub type ResetAccountKeyInput = CreateAccountInput;
+
+/// Asks whether somebody may do something, and which statement of which policy decides it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ExplainAccessInput {
+    /// Who: the ARN of a user, a role, a role's session or an account's root, 12 digits, a service
+    /// such as `sns.amazonaws.com`, or `*` for anyone who does not sign; the caller by default.
+    pub principal: Option<String>,
+    /// What: a permission such as `sqs:SendMessage`.
+    pub action: Option<String>,
+    /// On what: a queue's ARN, URL or name, or the ARN of a user or role.
+    pub resource: Option<String>,
+    /// What conditions compare, in place of what this request has.
+    pub context: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl QueryForm for ExplainAccessInput {}
+
+/// What `ExplainAccess` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExplainAccessOutput {
+    /// Whether it is allowed.
+    pub is_allowed: bool,
+    /// The kind of rule that decided, such as `ExplicitDeny`.
+    pub decided_by: String,
+    /// The kind of policy that would have to allow it, and does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// The same in sentences.
+    pub reason: String,
+    /// Whether the policies of the principal's account, which are not the caller's to read, were
+    /// taken to allow everything.
+    pub is_own_side_assumed: bool,
+    /// Who was asked about.
+    pub principal: String,
+    /// What was asked about.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// What conditions compared.
+    pub context: BTreeMap<String, Vec<String>>,
+    /// Every statement of the policies that bear on it and are the caller's to read.
+    pub statements: Vec<ExplainedStatement>,
+}
+
+impl QueryForm for ExplainAccessOutput {}
+
+/// What one statement has to say, as `ExplainAccess` tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExplainedStatement {
+    /// `Identity`, `Session`, `Resource` or `Trust`.
+    pub policy_type: String,
+    /// What the policy is called, if it is a user's or role's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// The statement's place in its policy, from 0.
+    pub index: usize,
+    /// The statement's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// `Allow` or `Deny`.
+    pub effect: String,
+    /// Whether all of it fits the request.
+    pub applies: bool,
+    /// Else the first element that does not: `Principal`, `Action`, `Resource` or `Condition`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmatched: Option<String>,
+    /// The key of that condition, in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition_key: Option<String>,
+    /// Whether it decided.
+    pub is_deciding: bool,
+}

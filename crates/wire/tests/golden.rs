@@ -44,6 +44,7 @@ fn the_codec_does_what_was_recorded() {
     change_message_visibility(&mut exchanges);
     change_message_visibility_batch(&mut exchanges);
     advance_clock(&mut exchanges);
+    explain_access(&mut exchanges);
     malformed_input(&mut exchanges);
     unknown_operations(&mut exchanges);
     refused_parameters(&mut exchanges);
@@ -603,6 +604,62 @@ fn advance_clock(exchanges: &mut Exchanges) {
         roles: 1,
     };
     exchanges.json_response("ListAccounts/plain", &ListAccountsOutput { accounts: vec![account] });
+}
+
+fn explain_access(exchanges: &mut Exchanges) {
+    let plain = ExplainAccessInput {
+        action: text("sqs:SendMessage"),
+        resource: text(URL),
+        ..Default::default()
+    };
+    exchanges.request("ExplainAccess/plain", &plain);
+    let every_member = ExplainAccessInput {
+        principal: text("arn:aws:iam::000000000000:user/alice"),
+        action: text("sqs:SendMessage"),
+        resource: text(ARN),
+        context: Some(BTreeMap::from([
+            ("aws:SourceIp".to_owned(), texts(["192.0.2.1"])),
+            ("aws:TagKeys".to_owned(), texts(["a", "b"])),
+        ])),
+    };
+    exchanges.request("ExplainAccess/every_member", &every_member);
+    let statement = |index, unmatched: Option<&str>| ExplainedStatement {
+        policy_type: "Resource".to_owned(),
+        policy_name: None,
+        index,
+        sid: None,
+        effect: "Allow".to_owned(),
+        applies: unmatched.is_none(),
+        unmatched: unmatched.map(str::to_owned),
+        condition_key: unmatched.map(|_| "aws:sourceip".to_owned()),
+        is_deciding: false,
+    };
+    let plain = ExplainAccessOutput {
+        is_allowed: false,
+        decided_by: "Default".to_owned(),
+        missing: text("Identity"),
+        reason: "No statement of an identity policy allows it.".to_owned(),
+        is_own_side_assumed: false,
+        principal: "arn:aws:iam::000000000000:user/alice".to_owned(),
+        action: "sqs:SendMessage".to_owned(),
+        resource: ARN.to_owned(),
+        context: BTreeMap::from([("aws:sourceip".to_owned(), texts(["192.0.2.1"]))]),
+        statements: vec![statement(0, Some("Condition"))],
+    };
+    exchanges.json_response("ExplainAccess/plain", &plain);
+    let every_member = ExplainAccessOutput {
+        statements: vec![ExplainedStatement {
+            policy_type: "Identity".to_owned(),
+            policy_name: text("inline"),
+            sid: text("NoSend"),
+            effect: "Deny".to_owned(),
+            unmatched: text("Condition"),
+            is_deciding: true,
+            ..statement(1, Some("Condition"))
+        }],
+        ..plain
+    };
+    exchanges.json_response("ExplainAccess/every_member", &every_member);
 }
 
 fn malformed_input(exchanges: &mut Exchanges) {

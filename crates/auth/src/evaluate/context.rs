@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::caller::Caller;
 use crate::time::Timestamp;
+
+/// The account that owns what a request is about.
+pub(super) const RESOURCE_ACCOUNT: &str = "aws:resourceaccount";
 
 /// The condition keys of a request and their values. A key that is not known is left out; it must
 /// never be empty instead. Names of keys have no case.
@@ -33,6 +37,18 @@ impl Context {
     /// case.
     pub fn add(&mut self, key: &str, value: &str) {
         self.0.entry(key.to_lowercase()).or_default().push(value.to_owned());
+    }
+
+    /// Whether `key` is one that a request may have a value for here: not one that the caller or the
+    /// resource decides.
+    pub fn is_settable(key: &str) -> bool {
+        let key = key.to_lowercase();
+        !Caller::decides(&key) && key != RESOURCE_ACCOUNT
+    }
+
+    /// All keys, in lower case, and their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
     }
 
     /// The values of a key, given in lower case.

@@ -12,6 +12,9 @@ pub struct Decision<'a> {
     pub rule: Rule,
     /// The statement that decided. None where nothing allows, and for the root of the owner.
     pub place: Option<Place<'a>>,
+    /// Where both sides had to allow, and the resource's policy did at `place`: the caller's own
+    /// statement.
+    pub own_place: Option<Place<'a>>,
 }
 
 /// Whether a request may be done.
@@ -83,16 +86,16 @@ pub enum Element<'a> {
 
 impl<'a> Decision<'a> {
     pub(super) fn allowed(rule: Rule, place: Option<Place<'a>>) -> Decision<'a> {
-        Decision { verdict: Verdict::Allowed, rule, place }
+        Decision { verdict: Verdict::Allowed, rule, place, own_place: None }
     }
 
     pub(super) fn denied(place: Place<'a>) -> Decision<'a> {
         let verdict = Verdict::Denied(place.kind);
-        Decision { verdict, rule: Rule::ExplicitDeny, place: Some(place) }
+        Decision { verdict, rule: Rule::ExplicitDeny, place: Some(place), own_place: None }
     }
 
     pub(super) fn not_allowed(rule: Rule, kind: PolicyKind) -> Decision<'a> {
-        Decision { verdict: Verdict::NotAllowed(kind), rule, place: None }
+        Decision { verdict: Verdict::NotAllowed(kind), rule, place: None, own_place: None }
     }
 
     /// Allowed if there is a grant, else blamed on a kind of policy.

@@ -1,6 +1,7 @@
 //! Whether a statement applies to a request.
 
 use super::Request;
+use super::context::RESOURCE_ACCOUNT;
 use super::decision::Element;
 use crate::caller::Caller;
 use crate::policy::{Effect, PolicyKind, Principal, Principals, Statement, Values};
@@ -80,7 +81,7 @@ impl<'r> Facts<'r> {
         if Caller::decides(key) {
             return one(self.request.caller.key(key));
         }
-        if key == "aws:resourceaccount" {
+        if key == RESOURCE_ACCOUNT {
             return Values::One(self.request.resource_account.to_owned());
         }
         let is_resources = matches!(kind, PolicyKind::Queue | PolicyKind::Trust);

@@ -1,6 +1,6 @@
 //! What conditions may ask about a caller, and what nobody can pretend.
 
-use formiga_auth::evaluate::{Element, explain};
+use formiga_auth::evaluate::{Context, Element, Place, Rule, evaluate, explain};
 use formiga_auth::policy::PolicyKind;
 use formiga_auth::time::Timestamp;
 
@@ -288,4 +288,52 @@ fn an_explanation_says_what_does_not_fit() {
     });
     assert_eq!(place, (PolicyKind::Queue, 2), "what decided is told");
     assert_eq!(caller("alice").account(), Some(A));
+}
+
+#[test]
+fn a_decision_tells_its_rule_and_the_statements_that_made_it() {
+    let place = |place: Option<Place<'_>>| place.map(|place| (place.kind, place.index));
+    let (identity, queue) = (PolicyKind::Identity, PolicyKind::Queue);
+    for (caller, own, session, of_queue, rule, decided, own_decided) in [
+        ("alice", "+S; !S", "-", "-", Rule::ExplicitDeny, Some((identity, 1)), None),
+        ("alice", "+S", "-", "+A; !*", Rule::ExplicitDeny, Some((queue, 1)), None),
+        ("alice", "+R; +S", "-", "-", Rule::SameAccount, Some((identity, 1)), None),
+        ("alice", "-", "-", "+bob; +alice", Rule::SameAccount, Some((queue, 1)), None),
+        ("alice", "+R", "-", "+A", Rule::SameAccount, None, None),
+        ("r/s", "+S", "+R", "-", Rule::SameAccount, None, None),
+        ("root", "-", "-", "-", Rule::Root, None, None),
+        ("rootB", "-", "-", "+bob; +B", Rule::Root, Some((queue, 1)), None),
+        (
+            "bob",
+            "+R; +S",
+            "-",
+            "!alice; +B",
+            Rule::OtherAccount,
+            Some((queue, 1)),
+            Some((identity, 1)),
+        ),
+        ("bob", "+S", "-", "-", Rule::OtherAccount, None, None),
+        ("anon", "-", "-", "+*", Rule::ResourcePolicyAlone, Some((queue, 0)), None),
+    ] {
+        let scene = Scene::of(caller).identity(own).session(session).queue(of_queue);
+        let found = scene.ask(|request, policies| {
+            let decision = evaluate(request, policies);
+            (decision.rule, place(decision.place), place(decision.own_place))
+        });
+        assert_eq!(found, (rule, decided, own_decided), "{caller}: {own}, {session}, {of_queue}");
+    }
+}
+
+#[test]
+fn who_calls_and_who_owns_cannot_be_claimed_by_a_context() {
+    for key in ["aws:SourceIp", "aws:ResourceTag/team", "aws:CurrentTime", "sts:ExternalId"] {
+        assert!(Context::is_settable(key), "{key}");
+    }
+    for key in ["aws:PrincipalArn", "AWS:USERID", "aws:SourceArn", "aws:ResourceAccount"] {
+        assert!(!Context::is_settable(key), "{key}");
+        let mut scene = Scene::of("alice").identity("+S");
+        let decided = scene.decide();
+        scene.context.set(key, "somebody else");
+        assert_eq!(scene.decide(), decided);
+    }
 }

@@ -1,10 +1,12 @@
-//! The client behind `formiga user`, `formiga key`, `formiga role` and `formiga account`.
+//! The client behind `formiga user`, `formiga key`, `formiga role`, `formiga account` and
+//! `formiga explain`.
 //!
 //! Users, roles and keys are managed with IAM's API, as every AWS tool does; accounts with the
-//! server's own.
+//! server's own, which also explains who may do what.
 
 mod account;
 mod call;
+mod explain;
 mod key;
 mod role;
 mod user;
@@ -15,6 +17,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 pub use account::AccountArgs;
+pub use explain::ExplainArgs;
 pub use key::KeyArgs;
 pub use role::RoleArgs;
 pub use user::{ResetArgs, UserArgs};
@@ -23,7 +26,7 @@ use crate::error::CliError;
 use crate::output::{Output, table};
 use call::Caller;
 
-/// One of the four commands.
+/// One of the commands.
 #[derive(Clone, Copy, Debug)]
 pub enum IdentityArgs<'a> {
     /// `formiga user`
@@ -34,6 +37,8 @@ pub enum IdentityArgs<'a> {
     Role(&'a RoleArgs),
     /// `formiga account`
     Account(&'a AccountArgs),
+    /// `formiga explain`
+    Explain(&'a ExplainArgs),
 }
 
 impl IdentityArgs<'_> {
@@ -43,6 +48,7 @@ impl IdentityArgs<'_> {
             IdentityArgs::Key(args) => &args.connection,
             IdentityArgs::Role(args) => &args.connection,
             IdentityArgs::Account(args) => &args.connection,
+            IdentityArgs::Explain(args) => &args.connection,
         }
     }
 }
@@ -57,6 +63,7 @@ pub fn run_identities(args: IdentityArgs<'_>) -> std::process::ExitCode {
             IdentityArgs::Key(args) => key::run(&caller, args, output).await,
             IdentityArgs::Role(args) => role::run(&caller, args, output).await,
             IdentityArgs::Account(args) => account::run(&caller, args, output).await,
+            IdentityArgs::Explain(args) => explain::run(&caller, args, output).await,
         }
     })
 }

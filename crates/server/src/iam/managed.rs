@@ -53,14 +53,11 @@ impl<'a> Managed<'a> {
         resource: &str,
         tags: &[Tag],
     ) -> Result<(), ApiError> {
-        let mut conditions = self.access.conditions(self.ctx.caller.region.as_str());
+        let region = self.ctx.caller.region.as_str();
+        let mut conditions = self.access.conditions_on_identity(region, resource);
         for tag in tags {
             conditions.add(&format!("aws:RequestTag/{}", tag.key), &tag.value);
             conditions.add("aws:TagKeys", &tag.key);
-        }
-        let known = self.identities().read().by_arn(resource).cloned();
-        for (key, value) in known.iter().flat_map(|known| &known.record.tags) {
-            conditions.add(&format!("aws:ResourceTag/{key}"), value);
         }
         self.access.decide(&format!("iam:{action}"), resource, self.account, None, &conditions)
     }

@@ -432,6 +432,14 @@ impl Entity {
         })
     }
 
+    /// Who calls as this user, or in such a session of this role.
+    pub(crate) fn called(&self, session: Option<&str>) -> Option<Principal> {
+        match session {
+            Some(session) => self.in_session(session),
+            None => self.role.is_none().then(|| Principal::clone(&self.principal)),
+        }
+    }
+
     /// Who calls in a session of this role.
     fn in_session(&self, name: &str) -> Option<Principal> {
         self.role.as_ref()?;
