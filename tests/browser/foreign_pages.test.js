@@ -193,3 +193,56 @@ test('the same requests without the marks of a browser do what they ask for', as
     await server.stop();
   }
 });
+
+/** Sends a signed request from a page, and tells what the page could read of the answer. */
+async function callFrom(origin, endpoint, action, input) {
+  const body = JSON.stringify(input);
+  const headers = rootSignature(endpoint, `AmazonSQS.${action}`, body);
+  const more = { 'amz-sdk-invocation-id': '1', 'amz-sdk-request': 'attempt=1', 'x-amz-user-agent': 'a page' };
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${origin}/`);
+    return await page.evaluate(async ({ endpoint, headers, body }) => {
+      try {
+        const answer = await fetch(endpoint, { method: 'POST', headers, body });
+        const id = answer.headers.get('x-amzn-requestid');
+        return { status: answer.status, id, text: await answer.text() };
+      } catch (error) {
+        return { error: error.name };
+      }
+    }, { endpoint, headers: { ...headers, ...more }, body });
+  } finally {
+    await context.close();
+  }
+}
+
+test('a page of an allowed origin reads signed answers, and a page of another one does not', async () => {
+  const allowed = `http://console.example:${site.port}`;
+  const server = await strictServer(['--allowed-origin', allowed]);
+  try {
+    const url = await createQueue(server, {});
+    await call(server.endpoint, 'SendMessage', { QueueUrl: url, MessageBody: SECRET });
+    const receive = { QueueUrl: url, VisibilityTimeout: 0 };
+
+    const read = await callFrom(allowed, server.endpoint, 'ReceiveMessage', receive);
+    assert.equal(read.status, 200, JSON.stringify(read));
+    assert.equal(JSON.parse(read.text).Messages[0].Body, SECRET);
+    assert.match(read.id, /^[0-9a-f-]{36}$/);
+    const missing = { QueueUrl: `${url}x` };
+    const refused = await callFrom(allowed, server.endpoint, 'PurgeQueue', missing);
+    assert.equal(refused.status, 400, 'a page learns what is wrong');
+    assert.match(refused.text, /QueueDoesNotExist/);
+
+    for (const other of [`http://evil.example:${site.port}`, `http://127.0.0.1:${site.port}`]) {
+      const before = await dump(server.endpoint, url);
+      for (const [action, input] of [['ReceiveMessage', receive], ['PurgeQueue', { QueueUrl: url }]]) {
+        const tried = await callFrom(other, server.endpoint, action, input);
+        assert.deepEqual(tried, { error: 'TypeError' }, `${action} from ${other}`);
+      }
+      assert.equal(await dump(server.endpoint, url), before, 'nothing was changed');
+    }
+  } finally {
+    await server.stop();
+  }
+});

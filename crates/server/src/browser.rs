@@ -49,7 +49,8 @@ impl BrowserRules {
         self.allow(headers) && (tells || !is_browser(headers))
     }
 
-    fn is_allowed_origin(&self, origin: &str) -> bool {
+    /// Whether the pages of `origin` were let in by the operator.
+    pub(crate) fn is_allowed_origin(&self, origin: &str) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 

@@ -28,6 +28,7 @@ use crate::browser::BrowserRules;
 use crate::clock::Clock;
 use crate::console;
 use crate::context::{Caller, Context};
+use crate::cors::Sharing;
 use crate::error::{self, ApiError};
 use crate::peers::{Peer, Peers};
 use crate::queues::Directory;
@@ -114,6 +115,21 @@ impl Gateway {
         request: Request<Incoming>,
         peer: Peer,
     ) -> Response<AnswerBody> {
+        let sharing = Sharing::of(request.headers(), &self.browsers);
+        let mut answer = self.answer_alike(request, peer, sharing.as_ref()).await;
+        if let Some(sharing) = sharing {
+            sharing.share(&mut answer);
+        }
+        answer
+    }
+
+    /// The answer, whoever may read it.
+    async fn answer_alike(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+        sharing: Option<&Sharing>,
+    ) -> Response<AnswerBody> {
         let _under_way = UnderWay::begin(&self.under_way);
         let request_id = self.random.uuid();
         let (mut head, body) = request.into_parts();
@@ -121,6 +137,9 @@ impl Gateway {
         if !self.browsers.allow(&head.headers) {
             tracing::warn!(%request_id, "a foreign web page's request was refused");
             return refusal(request_id);
+        }
+        if let Some(answer) = sharing.and_then(|sharing| sharing.preflight(&head)) {
+            return answer;
         }
         let wire_head = wire_head(&head);
         if head.method == Method::GET && head.uri.path() == "/health" {

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 mod console;
 mod context;
+mod cors;
 mod error;
 mod explain;
 mod formiga;

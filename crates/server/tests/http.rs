@@ -762,6 +762,74 @@ async fn own_pages_and_allowed_origins_are_let_in() {
     assert_eq!(scene.counters().await, [2, 0, 0]);
 }
 
+#[tokio::test]
+async fn pages_of_allowed_origins_read_answers_and_no_others() {
+    const SDK: &str = "amz-sdk-invocation-id,amz-sdk-request,authorization,content-type,x-amz-content-sha256,x-amz-date,\
+                       x-amz-target,x-amz-user-agent,x-amzn-query-mode";
+    const ALLOWED: &str = "https://console.example";
+    let scene = Scene::configured(|config| {
+        config.store = StoreKind::Memory;
+        config.allowed_origin = vec![ALLOWED.to_owned()];
+    })
+    .await;
+    let mut connection = scene.connect().await;
+    let host = scene.address().to_string();
+    let own = format!("http://{host}");
+    let preflight = |origin: &str, wanted: &str| {
+        let headers = [
+            ("Host", host.as_str()),
+            ("Origin", origin),
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", wanted),
+            ("Access-Control-Request-Private-Network", "true"),
+        ];
+        head("OPTIONS", "/", &headers)
+    };
+    let is_cors = |(name, _): &&(String, String)| name.starts_with("access-control-");
+
+    connection.write(preflight(ALLOWED, &format!("{SDK},cookie,x-other"))).await;
+    let answer = connection.answer().await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    let told = |name: &str| answer.header(name).unwrap_or_default().to_owned();
+    assert_eq!(told("access-control-allow-origin"), ALLOWED);
+    assert_eq!(told("access-control-allow-methods"), "GET, POST");
+    assert_eq!(told("access-control-allow-headers").replace(", ", ","), SDK);
+    assert_eq!(told("access-control-allow-private-network"), "true");
+    assert_eq!(told("vary"), "origin");
+    assert!(answer.header("access-control-allow-credentials").is_none());
+
+    let body = json!({ "QueueUrl": scene.url, "MessageBody": "x" }).to_string();
+    let cross = ("Sec-Fetch-Site", "cross-site");
+    let sent = connection.post(SEND, &[("Origin", ALLOWED), cross], &body).await;
+    assert_eq!(sent.status, 200);
+    assert_eq!(sent.header("access-control-allow-origin"), Some(ALLOWED));
+    let exposed = sent.header("access-control-expose-headers").unwrap_or_default();
+    assert!(exposed.contains("x-amzn-requestid"), "{exposed}");
+    let refused = connection.post(SEND, &[("Origin", ALLOWED), cross], "{}").await;
+    assert_eq!(refused.status, 400, "what is wrong is read as well");
+    assert_eq!(refused.header("access-control-allow-origin"), Some(ALLOWED));
+
+    for origin in
+        ["https://evil.example", "https://console.example.evil.example", "null", "*", &own]
+    {
+        connection.write(preflight(origin, SDK)).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, 403, "{origin}");
+        assert_eq!(answer.headers().iter().find(is_cors), None, "{origin}");
+    }
+    for headers in [&[("Origin", own.as_str())][..], &[]] {
+        let sent = connection.post(SEND, headers, &body).await;
+        assert_eq!(sent.status, 200);
+        assert_eq!(sent.headers().iter().find(is_cors), None, "no page of another origin");
+    }
+    // A name that was made to mean this machine is no way to the allowed origin's answers.
+    let rebound = [("Host", "evil.example:9324"), ("Origin", ALLOWED)];
+    let refused = connection.post(SEND, &rebound, &body).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.headers().iter().find(is_cors), None);
+}
+
 // Bodies and heads.
 
 #[tokio::test]
