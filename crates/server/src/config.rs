@@ -67,6 +67,16 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_OLDER_MASTER_KEY_FILE", value_delimiter = ',', value_name = "FILE")]
     pub older_master_key_file: Vec<PathBuf>,
 
+    /// The KMS that has the keys which queues name as `KmsMasterKeyId`: AWS KMS, such as
+    /// `https://kms.eu-west-1.amazonaws.com`, or what speaks its API. Credentials are found where
+    /// AWS tools look for them.
+    #[arg(long, env = "FORMIGA_KMS_ENDPOINT", value_name = "URL")]
+    pub kms_endpoint: Option<String>,
+
+    /// The region of the KMS; by default that of `--region`.
+    #[arg(long, env = "FORMIGA_KMS_REGION", value_name = "REGION")]
+    pub kms_region: Option<String>,
+
     /// Master keys from the environment, in place of files.
     #[arg(skip)]
     pub master_keys: MasterKeyTexts,
@@ -302,6 +312,12 @@ impl Config {
                 "the master key is given twice, by FORMIGA_MASTER_KEY and by --master-key-file; give it once".to_owned(),
             ));
         }
+        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        if let Some(endpoint) = self.kms_endpoint.as_ref().filter(|url| !is_url(url)) {
+            return Err(ConfigError(format!(
+                "{endpoint} is no KMS endpoint; one looks like https://kms.us-east-1.amazonaws.com"
+            )));
+        }
         if self.in_flight_max == 0 {
             return Err(ConfigError("at least one message must be allowed in flight".to_owned()));
         }
@@ -352,6 +368,11 @@ impl Config {
             return refused(&format!("{name:?} is neither a host name nor an IP address"));
         }
         Ok(())
+    }
+
+    /// The region with which requests to the KMS are signed.
+    pub(crate) fn kms_region(&self) -> &str {
+        self.kms_region.as_deref().unwrap_or(&self.region)
     }
 
     /// Nobody is to find out later that a server was open, or that it could be listened to.

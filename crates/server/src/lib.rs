@@ -23,6 +23,7 @@ mod http;
 mod iam;
 mod identities;
 mod keys;
+mod kms;
 mod master_key;
 pub mod offline;
 mod peers;
@@ -66,6 +67,7 @@ use crate::config::{AuthMode, Config, ConfigError, DurabilityKind, StoreKind};
 use crate::gateway::Gateway;
 use crate::identities::{Identities, IdentityParts, Seal};
 use crate::keys::{Declared, KeysError};
+use crate::kms::{AwsKms, Kms};
 use crate::master_key::MasterKeyError;
 use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
@@ -196,7 +198,11 @@ impl Server {
         };
         let deduplication_key = DeduplicationKey::new(&store_keys.derive("deduplication"));
         let at_rest = config.store != StoreKind::Memory;
-        let sealer = Sealer::new(store_keys, at_rest, random.clone(), clock.clone());
+        let kms: Option<Box<dyn Kms>> = match &config.kms_endpoint {
+            Some(endpoint) => Some(Box::new(AwsKms::new(endpoint, config.kms_region()).await)),
+            None => None,
+        };
+        let sealer = Sealer::new(store_keys, at_rest, kms, random.clone(), clock.clone());
         let sealer = Arc::new(sealer);
         let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;
         let (stop, stopping) = watch::channel(false);

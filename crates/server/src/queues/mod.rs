@@ -32,7 +32,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::body::MemoryShare;
 use crate::clock::Clock;
-use crate::sealer::{KmsRefusal, Sealer};
+use crate::kms::KmsRefusal;
+use crate::sealer::Sealer;
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
 use sources::Sources;
@@ -368,7 +369,8 @@ impl QueueHandle {
         if let Some(why) = self.shared.store.full() {
             return Err(Unanswered::DiskFull(why));
         }
-        let sealed = self.shared.sealer.seal(&self.entry, &messages).map_err(Unanswered::Kms)?;
+        let sealed = self.shared.sealer.seal(&self.entry, &messages).await;
+        let sealed = sealed.map_err(Unanswered::Kms)?;
         match self.ask_with(Command::Send(messages), sealed, None, memory).await?.reply {
             Reply::Sent(sent) => Ok(Ok(sent)),
             Reply::TooManySends => Ok(Err(TooManySends)),
@@ -384,6 +386,7 @@ impl QueueHandle {
         wait_time: Duration,
         attempt: Option<AttemptId>,
     ) -> Result<Result<Vec<MessageWithContent>, OverInFlightLimit>, Unanswered> {
+        self.shared.sealer.allow_receive(&self.entry).await.map_err(Unanswered::Kms)?;
         let wait_until = (!wait_time.is_zero()).then(|| self.shared.clock.now() + wait_time);
         let command = Command::Receive { max, visibility_timeout, attempt };
         let outcome = self.ask(command, wait_until).await?;
@@ -533,7 +536,9 @@ impl QueueHandle {
         Ok(sender)
     }
 
-    /// Contents that were not at hand are read; a message deleted meanwhile leaves the reply.
+    /// Contents that were not at hand are read; a message deleted meanwhile leaves the reply. One whose
+    /// data key the KMS does not decrypt now leaves it, too, and is tried again after a while. If it
+    /// is in a message group of a FIFO queue, so are those that follow it there.
     async fn with_contents(
         &self,
         messages: Vec<ReceivedMessage>,
@@ -541,21 +546,55 @@ impl QueueHandle {
     ) -> Result<Vec<MessageWithContent>, Unanswered> {
         let missing: Vec<usize> =
             (0..messages.len()).filter(|&index| contents[index].is_none()).collect();
+        let mut refused: Option<KmsRefusal> = None;
+        let mut held_back = BTreeSet::new();
         if !missing.is_empty() {
             let body = |&index: &usize| messages[index].message.body;
             let bodies: Vec<BodyId> = missing.iter().map(body).collect();
             let read = self.shared.store.contents(bodies.clone()).await;
             // The messages are in flight already, so this cannot be called undone.
             let read = read.map_err(|error| Unanswered::Unknown(error.to_string()))?;
-            let opened = self.shared.sealer.open(&bodies, read);
-            for (index, content) in missing.into_iter().zip(opened) {
-                contents[index] = content;
+            let opened = self.shared.sealer.open(&self.entry, &bodies, &read).await;
+            for (index, opened) in missing.into_iter().zip(opened) {
+                match opened {
+                    Ok(content) => contents[index] = content,
+                    Err(refusal) => {
+                        refused.get_or_insert(refusal);
+                        held_back.insert(index);
+                    }
+                }
             }
         }
-        let pairs = messages.into_iter().zip(contents);
-        Ok(pairs.filter_map(|(message, content)| Some((message, content?))).collect())
+        if let Some(refusal) = refused {
+            if self.entry.key.name.is_fifo() {
+                let group = |index: &usize| messages[*index].message.group;
+                let mut blocked = BTreeSet::new();
+                for index in 0..messages.len() {
+                    if held_back.contains(&index) || blocked.contains(&group(&index)) {
+                        blocked.insert(group(&index));
+                        held_back.insert(index);
+                    }
+                }
+            }
+            let handle = |index: &usize| ReceiptHandle {
+                position: messages[*index].message.position,
+                receive_count: messages[*index].receives.count,
+            };
+            let changes = held_back.iter().map(|index| (handle(index), UNDECRYPTED_FOR));
+            self.change_visibility(changes.collect()).await?;
+            if held_back.len() == messages.len() {
+                return Err(Unanswered::Kms(refusal));
+            }
+        }
+        let pairs = messages.into_iter().zip(contents).enumerate();
+        let shown = pairs.filter(|(index, _)| !held_back.contains(index));
+        Ok(shown.filter_map(|(_, (message, content))| Some((message, content?))).collect())
     }
 }
+
+/// For how long a message is in flight that was received although its data key cannot be had. As its
+/// receives count, it is not tried all the time.
+const UNDECRYPTED_FOR: Duration = Duration::from_secs(30);
 
 /// A reply, and for received messages those of their contents that were at hand.
 pub(crate) struct Outcome {

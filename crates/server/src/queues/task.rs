@@ -482,7 +482,7 @@ impl ReadAhead {
         let read = reading.await.unwrap_or_default();
         let (wanted, _) = self.reading.take().expect("it was being read");
         let bodies: Vec<BodyId> = wanted.iter().map(|(_, body)| *body).collect();
-        let pairs = wanted.into_iter().zip(sealer.open(&bodies, read));
+        let pairs = wanted.into_iter().zip(sealer.open_now(&bodies, &read));
         pairs.filter_map(|((position, body), content)| Some((position, body, content?))).collect()
     }
 }
