@@ -28,7 +28,7 @@ pub fn check_refusal(error: &WireError) {
 #[macro_export]
 macro_rules! with_an_input {
     ($choice:expr, $with:ident) => {
-        match $choice % 44 {
+        match $choice % 45 {
             0 => $with!(formiga_wire::sqs::AddPermissionInput),
             1 => $with!(formiga_wire::sqs::CancelMessageMoveTaskInput),
             2 => $with!(formiga_wire::sqs::ChangeMessageVisibilityInput),
@@ -73,7 +73,8 @@ macro_rules! with_an_input {
             41 => $with!(formiga_wire::formiga::CreateAccountInput),
             42 => $with!(formiga_wire::formiga::ListAccountsInput),
             43 => $with!(formiga_wire::formiga::DeleteAccountInput),
-            _ => unreachable!("there are 44 actions"),
+            44 => $with!(formiga_wire::formiga::ExplainAccessInput),
+            _ => unreachable!("there are 45 actions"),
         }
     };
 }

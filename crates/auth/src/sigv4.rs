@@ -185,6 +185,15 @@ impl Claim {
         self.security_token.as_deref()
     }
 
+    /// The digest of the body, if the request says it: a signature that does not fit this one fits no
+    /// body.
+    pub fn payload_sha256(&self) -> Option<[u8; 32]> {
+        match self.payload {
+            Payload::Hash(said) => Some(said),
+            Payload::Unsaid | Payload::Unsigned => None,
+        }
+    }
+
     /// Whether the signature is part of the URL.
     pub fn is_presigned(&self) -> bool {
         self.presigned

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use formiga_wire::error::ErrorKind;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
@@ -29,6 +30,8 @@ pub(crate) struct MemoryShare {
 /// A body, whose memory is accounted for as long as it is held.
 pub(crate) struct BoundedBody {
     bytes: Bytes,
+    /// The SHA-256 digest, if it was asked for.
+    pub(crate) digest: Option<[u8; 32]>,
     /// The body's share of the memory.
     pub(crate) memory: MemoryShare,
 }
@@ -66,11 +69,13 @@ impl BodyMemory {
 
 /// Reads a body whole. Memory is taken as its parts arrive, so who only announces a large body takes
 /// none. `timeout` bounds the time between two parts, and what a body of its size may take bounds
-/// the time of all of them: who sends slower is cut off.
+/// the time of all of them: who sends slower is cut off. What is to be hashed is hashed as it arrives:
+/// other requests are served between two parts of a large one.
 pub(crate) async fn read(
     body: Incoming,
     memory: &BodyMemory,
     timeout: Duration,
+    is_hashed: bool,
 ) -> Result<BoundedBody, ApiError> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
@@ -80,7 +85,7 @@ pub(crate) async fn read(
     let bytes = announced.map_or(BODY_BYTES_MAX, |bytes| bytes as usize);
     let seconds = bytes as f64 / f64::from(BODY_RATE_MIN);
     let whole = timeout + Duration::from_secs_f64(seconds);
-    let collected = tokio::time::timeout(whole, collect(body, memory, timeout)).await;
+    let collected = tokio::time::timeout(whole, collect(body, memory, timeout, is_hashed)).await;
     collected.map_err(|_| too_slow())?
 }
 
@@ -88,7 +93,9 @@ async fn collect(
     mut body: Incoming,
     memory: &BodyMemory,
     timeout: Duration,
+    is_hashed: bool,
 ) -> Result<BoundedBody, ApiError> {
+    let mut hasher = is_hashed.then(Sha256::new);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut taken: Option<OwnedSemaphorePermit> = None;
@@ -105,6 +112,9 @@ async fn collect(
             Some(taken) => taken.merge(share),
             None => taken = Some(share),
         }
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&data);
+        }
         // Most bodies come in one part, which is kept as it is.
         if first.is_empty() && rest.is_empty() {
             first = data;
@@ -116,7 +126,8 @@ async fn collect(
         }
     }
     let bytes = if rest.is_empty() { first } else { rest.freeze() };
-    Ok(BoundedBody { bytes, memory: MemoryShare { _permit: taken.map(Arc::new) } })
+    let digest = hasher.map(|hasher| hasher.finalize().into());
+    Ok(BoundedBody { bytes, digest, memory: MemoryShare { _permit: taken.map(Arc::new) } })
 }
 
 fn too_large() -> ApiError {

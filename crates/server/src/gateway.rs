@@ -190,7 +190,7 @@ impl Gateway {
                 let arrival = self.arrive(head, peer, &Service::SCOPES[..1])?;
                 let operation = wire_head.target_operation()?;
                 operation.action.clone_into(&mut trail.action);
-                let body = self.read(head, body).await?;
+                let body = self.read(&arrival, body).await?;
                 let verified = self.verify(arrival, &body)?;
                 let context = self.context(head, None, verified, &body, request_id);
                 self.dispatch(context, Call::json(operation, body, &id), trail).await
@@ -200,7 +200,7 @@ impl Gateway {
                 // What a request was signed for is all that it can ask for.
                 let signed_for = arrival.signed.as_ref().and_then(Arrived::service);
                 trail.service = signed_for.unwrap_or(trail.service);
-                let body = self.read(head, body).await?;
+                let body = self.read(&arrival, body).await?;
                 let verified = self.verify(arrival, &body)?;
                 let parameters = wire_head.parameters(&body)?.into_owned();
                 if signed_for.is_none() && service_named(head, wire_head).is_none() {
@@ -248,7 +248,8 @@ impl Gateway {
         let signed = self.verifier.as_ref().map(|verifier| {
             let now = Timestamp::from_millis(self.clock.now().as_millis());
             let other_hosts = self.peers.hosts(peer.address, &head.headers);
-            verifier.arrived(head, other_hosts, services, now)
+            let address = self.peers.client(peer.address, &head.headers);
+            verifier.arrived(head, address, other_hosts, services, now)
         });
         Ok(Arrival { head, peer, endpoint: self.endpoint(head, peer), signed: signed.transpose()? })
     }
@@ -265,12 +266,12 @@ impl Gateway {
 
     /// Who sends a request with this body. Where callers are checked, it is about the queues of
     /// the account that the key belongs to, in the region that it is signed for.
-    fn verify(&self, arrival: Arrival<'_>, body: &[u8]) -> Result<Verified, ApiError> {
+    fn verify(&self, arrival: Arrival<'_>, body: &BoundedBody) -> Result<Verified, ApiError> {
         let Arrival { head, peer, endpoint, signed } = arrival;
         let (Some(signed), Some(verifier)) = (signed, &self.verifier) else {
             return Ok(Verified { endpoint, caller: None, access: None });
         };
-        let principal = signed.verify(body)?;
+        let principal = signed.verify(body.digest.as_ref())?;
         let region = signed.region().and_then(|region| Region::parse(region).ok());
         let caller = Caller {
             account: principal.account,
@@ -293,14 +294,15 @@ impl Gateway {
     }
 
     /// A server that stops takes no new work; a body that is not here yet is new work.
-    async fn read(&self, head: &Parts, body: Incoming) -> Result<BoundedBody, ApiError> {
-        if text(head, CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    async fn read(&self, arrival: &Arrival<'_>, body: Incoming) -> Result<BoundedBody, ApiError> {
+        if text(arrival.head, CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(error::encoded());
         }
         let mut stopping = self.stopping.clone();
+        let is_hashed = arrival.signed.as_ref().is_some_and(Arrived::needs_digest);
         tokio::select! {
             biased;
-            body = body::read(body, &self.body_memory, self.body_timeout) => body,
+            body = body::read(body, &self.body_memory, self.body_timeout, is_hashed) => body,
             _ = stopping.wait_for(|stopping| *stopping) => Err(error::stopping()),
         }
     }

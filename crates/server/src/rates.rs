@@ -63,7 +63,7 @@ impl Rates {
 
 /// So many calls a second, and so many at once after a pause.
 #[derive(Clone, Copy)]
-struct Rate {
+pub(crate) struct Rate {
     /// The nanoseconds between two calls.
     interval: u64,
     /// How far ahead of the clock a bucket's calls may be.
@@ -72,7 +72,7 @@ struct Rate {
 
 impl Rate {
     /// None if `per_second` is 0. A burst of 0 is what a second allows.
-    fn new(per_second: u32, burst: u32) -> Option<Rate> {
+    pub(crate) fn new(per_second: u32, burst: u32) -> Option<Rate> {
         let interval = 1_000_000_000u64.checked_div(u64::from(per_second))?.max(1);
         let burst = if burst == 0 { per_second } else { burst };
         Some(Rate { interval, ahead_max: interval * u64::from(burst - 1) })
@@ -86,7 +86,7 @@ const BUCKETS_MAX: usize = 65_536;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A token bucket for each key.
-struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     rate: Rate,
     state: Mutex<State<K>>,
 }
@@ -99,13 +99,13 @@ struct State<K> {
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
-    fn new(rate: Rate) -> Buckets<K> {
+    pub(crate) fn new(rate: Rate) -> Buckets<K> {
         let state = State { paid: HashMap::new(), paid_of_others: 0, swept: None };
         Buckets { rate, state: Mutex::new(state) }
     }
 
     /// Whether `key` may make a call at `at`. One that is refused takes nothing.
-    fn take(&self, key: &K, at: Timestamp) -> bool {
+    pub(crate) fn take(&self, key: &K, at: Timestamp) -> bool {
         let now = at.as_millis().saturating_mul(1_000_000);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.paid.contains_key(key) {
@@ -121,6 +121,17 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         }
         *paid = (*paid).max(now) + self.rate.interval;
         true
+    }
+
+    /// Whether a call of `key` at `at` would be refused.
+    pub(crate) fn is_spent(&self, key: &K, at: Timestamp) -> bool {
+        let now = at.as_millis().saturating_mul(1_000_000);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let paid = state.paid.get(key).copied();
+        // Without a bucket of its own, it gets one, or has that of all others.
+        let is_full = state.paid.len() >= BUCKETS_MAX;
+        let paid = paid.unwrap_or(if is_full { state.paid_of_others } else { now });
+        paid.saturating_sub(now) > self.rate.ahead_max
     }
 }
 

@@ -1,18 +1,19 @@
 //! [`Verifier`]: who signed a request, in two steps with the body read in between.
 
-use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use formiga_auth::credentials::SecretKey;
-use formiga_auth::sigv4::{Claim, RequestHead, Rules, SignatureError, SigningKey};
+use formiga_auth::sigv4::{Claim, RequestHead, Rules, SignatureError};
 use formiga_auth::time::Timestamp;
 use formiga_wire::service::Service;
 use hyper::http::request::Parts;
-use sha2::{Digest, Sha256};
 
 use crate::error::{self, ApiError};
+use crate::failures::Failures;
 use crate::identities::{Identities, Principal};
 use crate::random::Random;
+use crate::signing_keys::SigningKeys;
 
 /// Checks signatures. A request without any has an anonymous caller.
 pub(crate) struct Verifier {
@@ -20,26 +21,17 @@ pub(crate) struct Verifier {
     /// Belongs to no access key: what requests with unknown ones are compared with.
     nobodys_secret: SecretKey,
     anonymous: Arc<Principal>,
-    signing_keys: Mutex<HashMap<Scope, SigningKey>>,
+    signing_keys: Mutex<SigningKeys>,
+    failures: Failures,
 }
-
-/// What a signing key is good for.
-#[derive(PartialEq, Eq, Hash)]
-struct Scope {
-    access_key_id: String,
-    date: String,
-    region: String,
-    service: String,
-}
-
-/// How many signing keys are remembered: one for each access key, region, service and day.
-const SIGNING_KEYS_MAX: usize = 4096;
 
 /// A request whose head was read, and whose body is still to come.
 pub(crate) struct Arrived<'a> {
     verifier: &'a Verifier,
     head: SentHead<'a>,
     claim: Option<Claim>,
+    /// Where it comes from, if that is known.
+    address: Option<IpAddr>,
     /// The one time that counts for all that is decided about the caller.
     pub(crate) now: Timestamp,
 }
@@ -59,6 +51,7 @@ impl Verifier {
             nobodys_secret: SecretKey::from_random(&random.bytes()),
             anonymous: Arc::new(Principal::anonymous()),
             signing_keys: Mutex::default(),
+            failures: Failures::new(),
         }
     }
 
@@ -72,10 +65,25 @@ impl Verifier {
     pub(crate) fn arrived<'a>(
         &'a self,
         head: &'a Parts,
+        address: Option<IpAddr>,
         other_hosts: Vec<Vec<u8>>,
         services: &[&str],
         now: Timestamp,
     ) -> Result<Arrived<'a>, ApiError> {
+        self.read_head(head, address, other_hosts, services, now).map_err(|refusal| {
+            self.failures.note(address, now);
+            error::signature(&refusal)
+        })
+    }
+
+    fn read_head<'a>(
+        &'a self,
+        head: &'a Parts,
+        address: Option<IpAddr>,
+        other_hosts: Vec<Vec<u8>>,
+        services: &[&str],
+        now: Timestamp,
+    ) -> Result<Arrived<'a>, SignatureError> {
         let rules = Rules { services, region: None, unsigned_payload: false };
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let head = SentHead {
@@ -87,9 +95,32 @@ impl Verifier {
         let claim = match head.with(|head| Claim::parse(head, &rules, now)) {
             Ok(claim) => Some(claim),
             Err(SignatureError::MissingAuthenticationToken) => None,
-            Err(refusal) => return Err(error::signature(&refusal)),
+            Err(refusal) => return Err(refusal),
         };
-        Ok(Arrived { verifier: self, head, claim, now })
+        if let Some(claim) = &claim
+            && self.failures.are_many(address, now)
+        {
+            head.with(|head| self.verify_early(claim, head, now))?;
+        }
+        Ok(Arrived { verifier: self, head, claim, address, now })
+    }
+
+    /// Refuses what cannot be right whatever the body is: a key that nobody has, or a signature that
+    /// does not fit the digest that it is said to be for. That an unknown key is told sooner than a wrong
+    /// signature gives nothing away, since the answers tell the two apart.
+    fn verify_early(
+        &self,
+        claim: &Claim,
+        head: &RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
+        match claim.payload_sha256() {
+            Some(said) => self.verify(claim, head, &said, now).map(drop),
+            None => match self.identities.signer(claim.access_key_id(), claim.security_token()) {
+                Some(_) => Ok(()),
+                None => Err(SignatureError::InvalidClientTokenId),
+            },
+        }
     }
 
     /// Who made `claim`. The key it is signed with is remembered only after it was seen to fit: who
@@ -107,23 +138,13 @@ impl Verifier {
             let _ = claim.verify(&signing_key, head, body);
             return Err(SignatureError::InvalidClientTokenId);
         };
-        let scope = Scope {
-            access_key_id: claim.access_key_id().to_owned(),
-            date: claim.date().to_owned(),
-            region: claim.region().to_owned(),
-            service: claim.service().to_owned(),
-        };
         let remembered = || self.signing_keys.lock().expect("no one panics with the lock");
-        let found = remembered().get(&scope).cloned();
+        let found = remembered().get(claim);
         let is_new = found.is_none();
         let signing_key = found.unwrap_or_else(|| claim.signing_key(signer.secret.reveal()));
         claim.verify(&signing_key, head, body)?;
         if is_new {
-            let mut remembered = remembered();
-            if remembered.len() >= SIGNING_KEYS_MAX {
-                remembered.clear();
-            }
-            remembered.insert(scope, signing_key);
+            remembered().remember(claim, signing_key);
         }
         self.identities.principal(signer, now)
     }
@@ -145,12 +166,21 @@ impl Arrived<'_> {
         self.claim.as_ref().map(Claim::access_key_id)
     }
 
-    /// Who sends the request with this body.
-    pub(crate) fn verify(&self, body: &[u8]) -> Result<Arc<Principal>, ApiError> {
+    /// Whether the body's digest is needed to tell who sends the request.
+    pub(crate) fn needs_digest(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Who sends the request with a body of this digest.
+    pub(crate) fn verify(&self, digest: Option<&[u8; 32]>) -> Result<Arc<Principal>, ApiError> {
         let Some(claim) = &self.claim else { return Ok(self.verifier.anonymous.clone()) };
-        let (digest, now) = (Sha256::digest(body).into(), self.now);
-        let verified = self.head.with(|head| self.verifier.verify(claim, head, &digest, now));
-        verified.map_err(|refusal| error::signature(&refusal))
+        let digest = digest.expect("what is signed is hashed");
+        let now = self.now;
+        let verified = self.head.with(|head| self.verifier.verify(claim, head, digest, now));
+        verified.map_err(|refusal| {
+            self.verifier.failures.note(self.address, now);
+            error::signature(&refusal)
+        })
     }
 }
 
