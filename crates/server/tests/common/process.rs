@@ -33,7 +33,10 @@ impl Process {
         directory: &Path,
         arguments: &[A],
     ) -> Result<Process, Refusal> {
-        Process::spawn(directory, Command::new(env!("CARGO_BIN_EXE_formiga")), arguments)
+        // Measurements are of a release build, which the variable names.
+        let binary = std::env::var_os("FORMIGA_BIN");
+        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_formiga").into());
+        Process::spawn(directory, Command::new(binary), arguments)
     }
 
     /// The same with at most `files` open files.
@@ -95,10 +98,24 @@ impl Process {
 
     /// How much memory it has, in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it had since [`Process::forget_peak`], in bytes.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    pub(crate) fn forget_peak(&self) {
+        let forgotten = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+        forgotten.expect("the child is ours");
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the child runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("VmRSS is there");
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("it is there");
         kib.parse::<u64>().expect("a number") * 1024
     }
 
