@@ -59,8 +59,27 @@ fn parameters(value: &str, rest: &str) -> Result<[String; 3], SignatureError> {
 
 fn incomplete(what: &str, value: &str) -> SignatureError {
     let echo: String = value.chars().take(ECHOED_CHARACTERS_MAX).collect();
+    let echo = without_signatures(&echo);
     SignatureError::IncompleteSignature(format!("{what}Authorization={echo}"))
 }
+
+/// Errors are copied into logs and reports of faults, where a signature is still good for minutes.
+fn without_signatures(text: &str) -> String {
+    let mut rest = text;
+    let mut shown = String::new();
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(from.len());
+        let (run, behind) = from.split_at(end);
+        shown += before;
+        shown += if run.len() < HIDDEN_DIGITS_MIN { run } else { "..." };
+        rest = behind;
+    }
+    shown + rest
+}
+
+/// No other part of the header has so many hexadecimal digits in a row.
+const HIDDEN_DIGITS_MIN: usize = 32;
 
 /// `X-Amz-Date` if there is one, else `Date`.
 fn date(headers: &Headers<'_>) -> Result<Date, SignatureError> {
