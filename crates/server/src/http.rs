@@ -208,7 +208,8 @@ async fn quiet(gateway: &Gateway) {
     tokio::time::sleep(FLUSH_TIME).await;
 }
 
-/// Serves a connection until it ends.
+/// Serves a connection until it ends. What a connection needs later, or needs only with or without
+/// TLS, takes memory of its own: most connections are idle.
 async fn serve_connection<A, F>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
@@ -225,17 +226,19 @@ async fn serve_connection<A, F>(
         let is_http2 = tokio::time::timeout(patience.head, speaks_http2(&stream));
         if let Ok(Ok(is_http2)) = is_http2.await {
             let stream = impatient(stream, patience);
-            converse(stream, is_http2, patience, watcher, |request| answer(request, None)).await;
+            let answer = |request| answer(request, None);
+            Box::pin(converse(stream, is_http2, patience, watcher, answer)).await;
         }
         return;
     };
-    let greeting = tokio::time::timeout(patience.handshake, greet(stream, &acceptor, patience));
-    match greeting.await {
+    let greeting = Box::pin(greet(stream, &acceptor, patience));
+    match tokio::time::timeout(patience.handshake, greeting).await {
         Ok(Ok(Some(stream))) => {
             let (_, session) = stream.get_ref();
             let is_http2 = session.alpn_protocol() == Some(tls::HTTP2);
             let details = Some(tls::details(session));
-            converse(stream, is_http2, patience, watcher, |request| answer(request, details)).await;
+            let answer = |request| answer(request, details);
+            Box::pin(converse(stream, is_http2, patience, watcher, answer)).await;
         }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection ended before its first request"),
