@@ -77,6 +77,11 @@ pub struct Config {
     #[arg(long, env = "FORMIGA_KMS_REGION", value_name = "REGION")]
     pub kms_region: Option<String>,
 
+    /// The key of the KMS under which the master key is encrypted, in place of a file with it; needs
+    /// `--kms-endpoint`.
+    #[arg(long, env = "FORMIGA_MASTER_KEY_KMS", value_name = "KEY")]
+    pub master_key_kms: Option<String>,
+
     /// Master keys from the environment, in place of files.
     #[arg(skip)]
     pub master_keys: MasterKeyTexts,
@@ -312,6 +317,25 @@ impl Config {
                 "the master key is given twice, by FORMIGA_MASTER_KEY and by --master-key-file; give it once".to_owned(),
             ));
         }
+        if self.master_key_kms.is_some() {
+            let refused = |sentence: &str| Err(ConfigError(sentence.to_owned()));
+            if self.kms_endpoint.is_none() {
+                return refused(
+                    "--master-key-kms names a key of a KMS; name the KMS with --kms-endpoint",
+                );
+            }
+            if self.master_key_file.is_some() || self.master_keys.current.is_some() {
+                return refused(
+                    "the master key is given twice, by --master-key-kms and by --master-key-file or FORMIGA_MASTER_KEY; give it \
+                     once",
+                );
+            }
+            if self.store == StoreKind::Memory {
+                return refused(
+                    "--master-key-kms would have no effect, since --store memory keeps nothing",
+                );
+            }
+        }
         let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         if let Some(endpoint) = self.kms_endpoint.as_ref().filter(|url| !is_url(url)) {
             return Err(ConfigError(format!(
@@ -508,6 +532,22 @@ mod tests {
         ] {
             Config::from_arg_matches(&self::given(given)).unwrap().check().unwrap();
         }
+    }
+
+    #[test]
+    fn a_master_key_of_a_kms_needs_the_kms_and_no_other_place() {
+        let refusal = |given: &[&str]| {
+            let config = Config::from_arg_matches(&self::given(given)).unwrap();
+            config.check().map_err(|error| error.to_string())
+        };
+        let of_kms = ["--master-key-kms=k", "--kms-endpoint=https://kms"];
+        assert_eq!(refusal(&of_kms), Ok(()));
+        for (more, named) in [("--master-key-file=f", "twice"), ("--store=memory", "no effect")] {
+            let sentence = refusal(&[&of_kms[..], &[more]].concat()).unwrap_err();
+            assert!(sentence.contains(named), "{sentence}");
+        }
+        assert!(refusal(&of_kms[..1]).unwrap_err().contains("--kms-endpoint"));
+        assert!(refusal(&["--kms-endpoint=kms:1"]).unwrap_err().contains("https://kms"));
     }
 
     #[test]

@@ -172,7 +172,12 @@ impl Server {
         let tls = certificate(config, address)?.map(Arc::new);
         let random = Arc::new(Random::new());
         // Before anything is changed: who has not the key of the data should leave it alone.
-        let master_keys = Arc::new(master_key::load(config, &*store, &random).await?);
+        let kms: Option<Arc<dyn Kms>> = match &config.kms_endpoint {
+            Some(endpoint) => Some(Arc::new(AwsKms::new(endpoint, config.kms_region()).await)),
+            None => None,
+        };
+        let master_keys = master_key::load(config, &*store, kms.as_deref(), &random).await?;
+        let master_keys = Arc::new(master_keys);
         let acquired = store.acquire().await?;
         let clock = start_clock(config, &*store, &acquired).await?;
         master_key::keep_check(&*store, acquired.epoch, clock.now(), &master_keys, &random).await?;
@@ -200,10 +205,6 @@ impl Server {
         };
         let deduplication_key = DeduplicationKey::new(&store_keys.derive("deduplication"));
         let at_rest = config.store != StoreKind::Memory;
-        let kms: Option<Box<dyn Kms>> = match &config.kms_endpoint {
-            Some(endpoint) => Some(Box::new(AwsKms::new(endpoint, config.kms_region()).await)),
-            None => None,
-        };
         let sealer = Sealer::new(store_keys, at_rest, kms, random.clone(), clock.clone());
         let sealer = Arc::new(sealer);
         let receipt_key = receipt_key(&*store, &acquired, &*clock, &random).await?;

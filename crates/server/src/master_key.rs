@@ -1,7 +1,7 @@
 //! Where the master key comes from, and whether it is that of the data.
 //!
-//! The key is in a file that only its owner may read, or in the environment. The store keeps a check
-//! value sealed under it, so that another key is noticed before anything is read or written with it.
+//! The key is in a file that only its owner may read, in the environment, or with the data, encrypted by
+//! a KMS. The store keeps a check value sealed under it, so that another key is noticed before anything is read or written with it.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use formiga_store::{
 use zeroize::Zeroizing;
 
 use crate::config::{AuthMode, Config, MasterKeyTexts, StoreKind};
+use crate::kms::{Kms, KmsRefusal};
 use crate::private_file::{Unread, read_private, write_private};
 use crate::random::Random;
 
@@ -33,14 +34,22 @@ const CHECK_TEXT: &[u8] = b"this is the key";
 pub(crate) async fn load(
     config: &Config,
     store: &dyn Store,
+    kms: Option<&dyn Kms>,
     random: &Random,
 ) -> Result<MasterKeys, MasterKeyError> {
     let read = store.setting(CHECK).await;
     let check = read.map_err(|ReadError(why)| MasterKeyError(why))?;
     let expected =
         check.as_deref().map(sealed_under).transpose().map_err(|e| damaged(config, e))?;
-    let (current, place) = current(config, expected, random)?;
-    let keys = MasterKeys::new(current, older(config)?);
+    let older = older(config)?;
+    let (current, place) = match (&config.master_key_kms, kms) {
+        (Some(name), Some(kms)) => {
+            let is_at_hand = expected.is_none_or(|key| older.iter().any(|older| older.id() == key));
+            of_kms(&config.data_dir.join(KMS_FILE), name, kms, is_at_hand).await?
+        }
+        _ => current(config, expected, random)?,
+    };
+    let keys = MasterKeys::new(current, older);
     let Some(check) = check else { return Ok(keys) };
     match keys.open(CHECK_PURPOSE, b"", &check) {
         Ok(_) => Ok(keys),
@@ -131,6 +140,48 @@ fn current(
         (Err(Unread::Because(why)), _) => return Err(MasterKeyError(why)),
     };
     Ok((key, place))
+}
+
+/// The file with the master key as a KMS encrypted it, in the data directory.
+const KMS_FILE: &str = "master-key.kms";
+
+/// The current key, decrypted by the KMS; made with it if there is none, and if what the data are
+/// sealed under so far, if anything, is at hand.
+async fn of_kms(
+    path: &Path,
+    name: &str,
+    kms: &dyn Kms,
+    may_be_made: bool,
+) -> Result<(MasterKey, String), MasterKeyError> {
+    let place = path.display().to_string();
+    let refused = |what: &str| {
+        let start = format!("the master key cannot be {what} by the KMS");
+        move |refusal: KmsRefusal| MasterKeyError(format!("{start}: {refusal}"))
+    };
+    match read_private(path) {
+        Ok(text) => {
+            let wrapped = STANDARD.decode(text.trim());
+            let wrapped = wrapped.map_err(|_| MasterKeyError(format!("{place} is damaged")))?;
+            let plain = kms.decrypt(wrapped.into()).await.map_err(refused("decrypted"))?;
+            Ok((MasterKey::new(plain), place))
+        }
+        Err(Unread::Missing) if may_be_made => {
+            let made = kms.generate(name.to_owned()).await.map_err(refused("made"))?;
+            let (plain, wrapped) = made;
+            let text = format!("{}\n", STANDARD.encode(&wrapped));
+            write_private(path, &text).map_err(|error| {
+                MasterKeyError(format!("the master key cannot be written to {place}: {error}"))
+            })?;
+            let key = MasterKey::new(plain);
+            tracing::info!(path = %place, id = %key.id(), "a master key was made with the KMS, and is kept as it encrypted it");
+            Ok((key, place))
+        }
+        Err(Unread::Missing) => Err(MasterKeyError(format!(
+            "the data are sealed under a master key, and there is no {place}; put it back, or name the file of the key that \
+             the KMS's is to replace with --older-master-key-file"
+        ))),
+        Err(Unread::Because(why)) => Err(MasterKeyError(why)),
+    }
 }
 
 /// The name of the key's file where nobody is checked, in the data directory.

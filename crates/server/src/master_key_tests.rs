@@ -6,12 +6,14 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::MasterKeyTexts;
+use crate::sealer::tests::FakeKms;
 
 struct Scene {
     parent: TempDir,
     config: Config,
     store: MemoryStore,
     epoch: Epoch,
+    kms: Option<FakeKms>,
 }
 
 impl Scene {
@@ -21,12 +23,19 @@ impl Scene {
         fs::create_dir(&data_dir).unwrap();
         let store = MemoryStore::new();
         let epoch = store.acquire().await.unwrap().epoch;
-        Scene { parent, config: Config { data_dir, auth, ..Config::defaults() }, store, epoch }
+        Scene {
+            parent,
+            config: Config { data_dir, auth, ..Config::defaults() },
+            store,
+            epoch,
+            kms: None,
+        }
     }
 
     async fn start(&self) -> Result<MasterKeys, String> {
         let random = Random::new();
-        let keys = load(&self.config, &self.store, &random).await;
+        let kms: Option<&dyn Kms> = self.kms.as_ref().map(|kms| kms as _);
+        let keys = load(&self.config, &self.store, kms, &random).await;
         let keys = keys.map_err(|error| error.to_string())?;
         keep_check(&self.store, self.epoch, Timestamp::EPOCH, &keys, &random).await.unwrap();
         Ok(keys)
@@ -154,4 +163,48 @@ async fn a_store_in_memory_leaves_no_key_behind() {
     assert!(scene.start().await.is_ok());
     assert!(!scene.path("data.master-key").exists());
     assert!(!scene.path("data/master-key").exists());
+}
+
+impl Scene {
+    fn use_kms(&mut self) -> PathBuf {
+        self.kms = Some(FakeKms::default());
+        self.config.master_key_kms = Some("alias/master".to_owned());
+        self.config.data_dir.join(KMS_FILE)
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_kms_is_kept_as_it_encrypted_it_and_needs_it_at_every_start() {
+    let mut scene = Scene::new(AuthMode::Required).await;
+    let path = scene.use_kms();
+    let id = scene.start().await.unwrap().current().id();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(scene.start().await.unwrap().current().id(), id);
+    let kms = scene.kms.as_ref().unwrap();
+    kms.refuses.store(true, std::sync::atomic::Ordering::Relaxed);
+    let sentence = scene.start().await.map(drop).unwrap_err();
+    assert_eq!(sentence, "the master key cannot be decrypted by the KMS: it is disabled");
+    kms.refuses.store(false, std::sync::atomic::Ordering::Relaxed);
+    fs::remove_file(&path).unwrap();
+    let sentence = scene.start().await.map(drop).unwrap_err();
+    assert!(sentence.contains("master-key.kms") && !path.exists(), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_key_of_a_kms_takes_the_place_of_one_in_a_file() {
+    let mut scene = Scene::new(AuthMode::Required).await;
+    let old = scene.write("old", 1);
+    scene.config.master_key_file = Some(old.clone());
+    let first = scene.start().await.unwrap().current().id();
+    scene.config.master_key_file = None;
+    let path = scene.use_kms();
+    assert!(scene.start().await.is_err() && !path.exists(), "what is sealed could not be read");
+    scene.config.older_master_key_file = vec![old];
+    let keys = scene.start().await.unwrap();
+    assert_ne!(keys.current().id(), first);
+    replace_check(&scene.store, scene.epoch, Timestamp::EPOCH, &keys, &Random::new())
+        .await
+        .unwrap();
+    scene.config.older_master_key_file = Vec::new();
+    assert_eq!(scene.start().await.unwrap().current().id(), keys.current().id());
 }

@@ -25,7 +25,7 @@ pub(crate) struct Sealer {
     keys: StoreKeys,
     /// Whether contents are sealed where no KMS is asked for: what is kept in memory only need not be.
     at_rest: bool,
-    kms: Option<Box<dyn Kms>>,
+    kms: Option<Arc<dyn Kms>>,
     random: Arc<Random>,
     clock: Arc<dyn Clock>,
     current: Mutex<HashMap<QueueId, Current>>,
@@ -87,7 +87,7 @@ impl Sealer {
     pub(crate) fn new(
         keys: StoreKeys,
         at_rest: bool,
-        kms: Option<Box<dyn Kms>>,
+        kms: Option<Arc<dyn Kms>>,
         random: Arc<Random>,
         clock: Arc<dyn Clock>,
     ) -> Sealer {

@@ -79,9 +79,9 @@ impl Scene {
 
 /// A KMS that has every key, until it refuses.
 #[derive(Default)]
-struct FakeKms {
+pub(crate) struct FakeKms {
     asked: AtomicUsize,
-    refuses: AtomicBool,
+    pub(crate) refuses: AtomicBool,
 }
 
 impl FakeKms {
@@ -95,7 +95,7 @@ impl FakeKms {
     }
 }
 
-impl Kms for Arc<FakeKms> {
+impl Kms for FakeKms {
     fn generate(&self, key: String) -> Answer<NewDataKey> {
         let number = self.asked.load(Ordering::Relaxed);
         let wrapped = format!("{key} {number}").into_bytes();
@@ -124,7 +124,7 @@ fn plain_key(wrapped: &[u8]) -> PlainDataKey {
 fn scene_with_kms() -> (Scene, Arc<FakeKms>) {
     let mut scene = scene();
     let kms = Arc::new(FakeKms::default());
-    scene.sealer.kms = Some(Box::new(kms.clone()));
+    scene.sealer.kms = Some(kms.clone());
     scene.use_key("alias/mine");
     (scene, kms)
 }
