@@ -25,7 +25,7 @@ use formiga_server::config::Config;
 use formiga_store::{Append, Change, Epoch, SqliteOptions, SqliteStore, Store};
 use serde_json::{Value, json};
 
-use common::http::Connection;
+use common::http::{Connection, eventually};
 use common::scene::{Scene, messages};
 
 /// Whether a file in the directory, or below it, holds these bytes.
@@ -337,6 +337,19 @@ async fn append(store: &SqliteStore, epoch: Epoch, change: Change) {
 }
 
 #[tokio::test]
+async fn what_is_sealed_takes_the_place_of_what_was_plain() {
+    let directory = tempfile::tempdir().unwrap();
+    write_plain(directory.path(), 3).await;
+    let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    let epoch = store.acquire().await.unwrap().epoch;
+    // Larger than the plain one, so it is written beside that.
+    append(&store, epoch, Change::Seal(vec![(BodyId(2), vec![7; 1500])])).await;
+    store.close();
+    assert!(!holds(directory.path(), b"plain-body-00001"), "it is overwritten");
+    assert!(holds(directory.path(), b"plain-body-00002"), "the others are as they were");
+}
+
+#[tokio::test]
 async fn what_an_earlier_version_kept_plain_is_sealed_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config::defaults();
@@ -350,15 +363,15 @@ async fn what_an_earlier_version_kept_plain_is_sealed_in_the_background() {
     let input = json!({ "QueueUrl": "q", "MessageBody": "plain-body-of-later" });
     connection.call("AmazonSQS.SendMessage", &input).await.ok();
     // A copy holds what counts, and nothing of what was there before.
-    for number in 0.. {
-        let copy = directory.path().join(format!("copy-{number}"));
+    let copy = directory.path().join("copy");
+    eventually("nothing plain is left", async || {
         formiga_store::backup(&config.data_dir, &copy, |_| ()).unwrap();
-        if !holds(&copy, b"plain-body-") {
-            break;
-        }
+        let is_sealed = !holds(&copy, b"plain-body-");
         fs::remove_dir_all(&copy).unwrap();
         tokio::task::yield_now().await;
-    }
+        is_sealed
+    })
+    .await;
     drop(connection);
     server.stop().await;
     let checked = formiga(&["check"], &[("--data-dir", &config.data_dir)]);
