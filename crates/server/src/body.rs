@@ -50,6 +50,9 @@ const UNIT: usize = 1024;
 /// A body may take this long, and longer as it is larger: 8 MiB at this rate take nine minutes.
 const BODY_RATE_MIN: u32 = 16 * 1024;
 
+/// How much of one body is read before others have their turn.
+const TURN_BYTES: usize = 16 * 1024;
+
 impl BodyMemory {
     pub(crate) fn new(bytes: usize) -> BodyMemory {
         BodyMemory(Arc::new(Semaphore::new(bytes / UNIT)))
@@ -114,6 +117,10 @@ async fn collect(
         }
         if let Some(hasher) = &mut hasher {
             hasher.update(&data);
+        }
+        // Who sends as fast as this reads would keep others waiting.
+        if length / TURN_BYTES > (length - data.len()) / TURN_BYTES {
+            tokio::task::yield_now().await;
         }
         // Most bodies come in one part, which is kept as it is.
         if first.is_empty() && rest.is_empty() {

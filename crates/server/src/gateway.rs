@@ -9,6 +9,7 @@ use formiga_engine::names::Region;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Head, Protocol};
+use formiga_wire::query::Parameters;
 use formiga_wire::service::Service;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -30,6 +31,7 @@ use crate::console;
 use crate::context::{Caller, Context};
 use crate::cors::Sharing;
 use crate::error::{self, ApiError};
+use crate::heavy::heavy;
 use crate::peers::{Peer, Peers};
 use crate::queues::Directory;
 use crate::random::Random;
@@ -202,7 +204,8 @@ impl Gateway {
                 trail.service = signed_for.unwrap_or(trail.service);
                 let body = self.read(&arrival, body).await?;
                 let verified = self.verify(arrival, &body)?;
-                let parameters = wire_head.parameters(&body)?.into_owned();
+                let read = || wire_head.parameters(&body).map(Parameters::into_owned);
+                let parameters = heavy(body.len(), read)?;
                 if signed_for.is_none() && service_named(head, wire_head).is_none() {
                     let version = parameters.get("Version").and_then(Service::of_version);
                     trail.service = version.unwrap_or_default();
@@ -496,7 +499,8 @@ where
     I: serde::de::DeserializeOwned + serde::Serialize + QueryForm,
     O: serde::Serialize + QueryForm,
 {
-    action(call.decode()?).await.map(|output| call.encode(&output))
+    let bytes = call.input_bytes();
+    action(heavy(bytes, || call.decode())?).await.map(|output| call.encode(&output))
 }
 
 /// The same for actions without output.
@@ -507,7 +511,8 @@ pub(crate) async fn run_silent<I>(
 where
     I: serde::de::DeserializeOwned + serde::Serialize + QueryForm,
 {
-    action(call.decode()?).await.map(|()| call.encode_nothing())
+    let bytes = call.input_bytes();
+    action(heavy(bytes, || call.decode())?).await.map(|()| call.encode_nothing())
 }
 
 fn refusal(request_id: Uuid) -> Response<AnswerBody> {

@@ -19,6 +19,7 @@ mod explain;
 mod failures;
 mod formiga;
 mod gateway;
+mod heavy;
 mod hex;
 mod http;
 mod iam;

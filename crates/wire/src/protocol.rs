@@ -232,6 +232,15 @@ impl<'a, B: Deref<Target = [u8]>> Call<'a, B> {
         self.exchange
     }
 
+    /// How much there is to decode.
+    pub fn input_bytes(&self) -> usize {
+        match &self.input {
+            Some(Input::Json(body)) => body.len(),
+            Some(Input::Query(parameters)) => parameters.bytes(),
+            None => 0,
+        }
+    }
+
     /// Decodes the input, once, and drops what it is read from.
     pub fn decode<T>(&mut self) -> Result<T, WireError>
     where

@@ -80,6 +80,11 @@ impl<'a> Parameters<'a> {
         Parameters(parameters.collect())
     }
 
+    /// How many bytes all names and values have.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|parameter| parameter.name.len() + parameter.value.len()).sum()
+    }
+
     /// The value of the parameter with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let last = self.0.iter().rfind(|parameter| parameter.name == name);
