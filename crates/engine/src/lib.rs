@@ -16,6 +16,7 @@ pub mod message;
 pub mod names;
 pub mod permission;
 pub mod queue;
+pub mod queue_url;
 pub mod receipt;
 pub mod redrive;
 pub mod tags;

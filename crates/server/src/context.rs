@@ -5,13 +5,13 @@ use std::sync::Arc;
 use formiga_auth::caller as auth;
 use formiga_engine::catalog::CatalogChange;
 use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
+use formiga_engine::queue_url;
 use formiga_wire::error::{ErrorKind, QUEUE_DOES_NOT_EXIST};
 use uuid::Uuid;
 
 use crate::authorization::{Access, Action};
 use crate::body::MemoryShare;
 use crate::error::{self, ApiError};
-use crate::queue_url;
 use crate::queues::{Directory, QueueHandle};
 use crate::random::Random;
 use crate::rates::Rates;
@@ -43,6 +43,11 @@ impl Caller {
             account: account.unwrap_or(AccountId::DEFAULT),
             region: region.unwrap_or_else(|| default_region.clone()),
         }
+    }
+
+    /// The queue that a URL names to this caller, if it names one.
+    pub(crate) fn queue_at(&self, url: &str) -> Option<QueueKey> {
+        queue_url::parse(url, self.account, &self.region)
     }
 }
 
@@ -81,7 +86,7 @@ impl Context {
         url: Option<&str>,
         authorize: impl FnOnce(&QueueKey, Option<&QueueHandle>) -> Result<(), ApiError>,
     ) -> Result<QueueHandle, ApiError> {
-        let key = url.and_then(|url| queue_url::parse(url, &self.caller));
+        let key = url.and_then(|url| self.caller.queue_at(url));
         let key = key.ok_or_else(queue_does_not_exist)?;
         let queue = self.queues.find(&key);
         authorize(&key, queue.as_ref())?;

@@ -19,7 +19,6 @@ use crate::authorization::{Access, Action, Conditions, all_queues, own_resource}
 use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::identities::{Kind, Principal, State};
-use crate::queue_url;
 use crate::queues::QueueHandle;
 
 const ACTION: &str = "ExplainAccess";
@@ -132,7 +131,7 @@ impl Resource {
         let key = match text {
             _ if !is_about_queues || action == "sqs:ListQueues" => None,
             arn if arn.starts_with("arn:") => QueueKey::parse_arn(arn).ok(),
-            url => queue_url::parse(url, &ctx.caller),
+            url => ctx.caller.queue_at(url),
         };
         if let Some(key) = key {
             let (arn, account) = (key.arn().to_string(), key.account);

@@ -37,7 +37,7 @@ use crate::queues::Directory;
 use crate::random::Random;
 use crate::rates::Rates;
 use crate::signature::{Arrived, Verifier};
-use crate::{audit, formiga, iam, queue_url, sqs, sts};
+use crate::{audit, formiga, iam, sqs, sts};
 
 /// What answers requests.
 pub(crate) struct Gateway {
@@ -379,7 +379,7 @@ impl Gateway {
         if self.audit.is_some() {
             trail.exchange = call.exchange();
             let url = trail.exchange.input.get("QueueUrl").and_then(serde_json::Value::as_str);
-            let queue = url.and_then(|url| queue_url::parse(url, &context.caller));
+            let queue = url.and_then(|url| context.caller.queue_at(url));
             if let Some(queue) = queue {
                 trail.account = Some(queue.account);
                 trail.queue_arn = Some(queue.arn().to_string());

@@ -30,7 +30,6 @@ mod master_key;
 pub mod offline;
 mod peers;
 mod private_file;
-mod queue_url;
 mod queues;
 mod random;
 mod rates;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use formiga_engine::names::QueueName;
+use formiga_engine::queue_url;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{CreateQueueInput, CreateQueueOutput};
 
@@ -11,7 +12,6 @@ use super::tag_queue::add_request_tags;
 use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::{self, ApiError};
-use crate::queue_url;
 use crate::queues::NewQueue;
 
 /// Creates a queue of the caller's, or answers the URL of the one that exists with equal

@@ -1,13 +1,13 @@
 //! `GetQueueUrl`
 
 use formiga_engine::names::{AccountId, QueueName};
+use formiga_engine::queue_url;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{GetQueueUrlInput, GetQueueUrlOutput};
 
 use crate::authorization::Action;
 use crate::context::{Context, queue_does_not_exist};
 use crate::error::ApiError;
-use crate::queue_url;
 
 /// Answers the URL of a queue by its name.
 pub(crate) fn get_queue_url(

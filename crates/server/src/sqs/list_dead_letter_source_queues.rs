@@ -1,13 +1,13 @@
 //! `ListDeadLetterSourceQueues`
 
 use formiga_engine::names::{QueueKey, QueueName};
+use formiga_engine::queue_url;
 use formiga_wire::sqs::{ListDeadLetterSourceQueuesInput, ListDeadLetterSourceQueuesOutput};
 
 use super::pages::Page;
 use crate::authorization::Action;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::queue_url;
 
 /// Answers the URLs of the queues whose redrive policy names the queue, by name. A policy that was
 /// set is known at once; on AWS it may take seconds.

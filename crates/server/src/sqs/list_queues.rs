@@ -1,12 +1,12 @@
 //! `ListQueues`
 
 use formiga_engine::names::QueueName;
+use formiga_engine::queue_url;
 use formiga_wire::sqs::{ListQueuesInput, ListQueuesOutput};
 
 use super::pages::Page;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::queue_url;
 
 /// Answers the URLs of the caller's queues, by name.
 pub(crate) fn list_queues(

@@ -1,15 +1,13 @@
 //! Queue URLs: read liberally, written in one form.
 
-use formiga_engine::names::{AccountId, QueueKey, QueueName, Region};
+use crate::names::{AccountId, QueueKey, QueueName, Region};
 
-use crate::context::Caller;
-
-/// The queue that `url` names to `caller`, if it names one.
+/// The queue that `url` names to a caller of `account` who asks in `region`, if it names one.
 ///
 /// Only the last two segments of the path matter, an account and a name; host, scheme and query do
 /// not, since a server may be reached under many names. A bare name, or a path without an account,
 /// means the caller's own queue. A host of AWS's, or a path `/queue/{region}/...`, names a region.
-pub(crate) fn parse(url: &str, caller: &Caller) -> Option<QueueKey> {
+pub fn parse(url: &str, account: AccountId, region: &Region) -> Option<QueueKey> {
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?,
         None => ("", url),
@@ -19,17 +17,17 @@ pub(crate) fn parse(url: &str, caller: &Caller) -> Option<QueueKey> {
     let segments: Vec<&str> = decoded.trim_matches('/').split('/').collect();
     let (name, before) = segments.split_last()?;
     let name = QueueName::parse(name).ok()?;
-    let account = before.last().and_then(|segment| AccountId::parse(segment).ok());
-    let region = region_of_host(host).or_else(|| region_of_path(before));
+    let named = before.last().and_then(|segment| AccountId::parse(segment).ok());
+    let abroad = region_of_host(host).or_else(|| region_of_path(before));
     Some(QueueKey {
-        account: account.unwrap_or(caller.account),
-        region: region.unwrap_or_else(|| caller.region.clone()),
+        account: named.unwrap_or(account),
+        region: abroad.unwrap_or_else(|| region.clone()),
         name,
     })
 }
 
 /// The URL of a queue for whoever reached the server at `endpoint`.
-pub(crate) fn write(endpoint: &str, key: &QueueKey) -> String {
+pub fn write(endpoint: &str, key: &QueueKey) -> String {
     format!("{endpoint}/{}/{}", key.account, key.name)
 }
 
@@ -57,15 +55,10 @@ fn region_of_path(before: &[&str]) -> Option<Region> {
 mod tests {
     use super::*;
 
-    fn caller() -> Caller {
-        Caller {
-            account: AccountId::parse("111111111111").unwrap(),
-            region: Region::parse("us-east-1").unwrap(),
-        }
-    }
-
     fn arn(url: &str) -> Option<String> {
-        parse(url, &caller()).map(|key| key.arn().to_string())
+        let account = AccountId::parse("111111111111").unwrap();
+        let region = Region::parse("us-east-1").unwrap();
+        parse(url, account, &region).map(|key| key.arn().to_string())
     }
 
     #[test]
