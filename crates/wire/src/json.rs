@@ -7,6 +7,7 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use memchr::memchr2;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
@@ -19,6 +20,10 @@ use value::Value;
 /// memory.
 const VALUES_MAX: usize = 100_000;
 
+/// How deeply a request may be nested. Inputs are five deep; members that are not known here may be
+/// deeper, but nobody is to make a parser walk through millions of brackets.
+const DEPTH_MAX: usize = 128;
+
 /// Decodes an action's input.
 ///
 /// As at AWS, unknown members are ignored, `null` means absent, and numbers and booleans are taken
@@ -29,9 +34,43 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {
     let body = if body.is_empty() { b"{}" } else { body };
     let text = str::from_utf8(body)
         .map_err(|error| malformed(format!("The body is not UTF-8: {error}")))?;
+    if is_nested_too_deeply(body) {
+        return Err(malformed(format!("The request is nested more than {DEPTH_MAX} levels deep")));
+    }
     let values_left = Cell::new(VALUES_MAX);
     let input = Value::document(text, &values_left).and_then(T::deserialize);
     input.map_err(|error| malformed(error.to_string()))
+}
+
+/// Whether JSON opens more than [`DEPTH_MAX`] objects and lists in each other. What is not JSON may
+/// be found to be so or not.
+fn is_nested_too_deeply(json: &[u8]) -> bool {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = end_of_string(json, at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// Where the string ends of which `at` is the first byte; large requests are large strings.
+fn end_of_string(json: &[u8], mut at: usize) -> usize {
+    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        if json[at - 1] == b'"' {
+            return at;
+        }
+        at += 1; // What is escaped.
+    }
+    json.len()
 }
 
 /// Encodes an action's output.
@@ -306,16 +345,33 @@ mod tests {
     }
 
     #[test]
-    fn no_depth_of_nesting_overflows_the_stack() {
-        let depth = 1_000_000;
+    fn a_request_is_nested_so_deep_and_no_deeper() {
+        const TOO_DEEP: &str = "The request is nested more than 128 levels deep";
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-            let nested = format!("{}1{}", open.repeat(depth), close.repeat(depth));
-            assert_eq!(read(&format!(r#"{{"Unknown":{nested},"Text":"t"}}"#)).text, text("t"));
-            refusal(format!(r#"{{"Text":{nested}}}"#));
-            refusal(format!(r#"{{"List":[{nested}]}}"#));
-            refusal(format!(r#"{{"Map":{{"k":{nested}}}}}"#));
-            refusal(open.repeat(depth));
+            let nested = |depth| format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            let unknown = |depth| format!(r#"{{"Unknown":{},"Text":"t"}}"#, nested(depth));
+            assert_eq!(read(&unknown(DEPTH_MAX - 1)).text, text("t"));
+            assert_eq!(refusal(unknown(DEPTH_MAX)), TOO_DEEP);
+            let depth = 1_000_000;
+            assert_eq!(refusal(unknown(depth)), TOO_DEEP);
+            assert_eq!(refusal(format!(r#"{{"Text":{}}}"#, nested(depth))), TOO_DEEP);
+            assert_eq!(refusal(format!(r#"{{"List":[{}]}}"#, nested(depth))), TOO_DEEP);
+            assert_eq!(refusal(open.repeat(depth)), TOO_DEEP);
         }
+    }
+
+    #[test]
+    fn brackets_in_strings_and_side_by_side_are_no_nesting() {
+        let brackets = "[".repeat(1000);
+        assert_eq!(read(&format!(r#"{{"Text":"{brackets}"}}"#)).text, text(&brackets));
+        let escaped = format!(r#"\"{brackets}\\"#);
+        let expected = format!("\"{brackets}\\");
+        assert_eq!(read(&format!(r#"{{"Text":"{escaped}"}}"#)).text, text(&expected));
+        assert_eq!(read(&format!(r#"{{"{brackets}":1,"Text":"t"}}"#)).text, text("t"));
+        let beside = "[],".repeat(1000);
+        assert_eq!(read(&format!(r#"{{"Unknown":[{beside}[]],"Text":"t"}}"#)).text, text("t"));
+        refusal(format!(r#"{{"Text":"{brackets}"#));
+        refusal(r#"{"Text":"\"#);
     }
 
     #[test]
