@@ -1,7 +1,8 @@
 //! `kill -9` at random moments of a mixed load, again and again on one data directory: what was
 //! acknowledged stays so.
 //!
-//! `FORMIGA_TEST_SEED` repeats a run's choices, `FORMIGA_CRASH_KILLS` sets the number of kills.
+//! `FORMIGA_TEST_SEED` repeats a run's choices, `FORMIGA_CRASH_KILLS` sets the number of kills and
+//! `FORMIGA_PAUSE_SECONDS` how long a server is stopped.
 
 mod faults {
     pub(crate) mod client;
@@ -13,6 +14,8 @@ mod faults {
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +26,7 @@ use faults::client::{Client, Kind};
 use faults::ledger::{Ledger, Moment};
 use faults::rng::{Rng, seed, setting};
 use faults::server::Server;
-use faults::worker::{Worker, drain, load_and_kill};
+use faults::worker::{Worker, drain, load_and_kill, load_and_kill_after};
 
 const CONNECTIONS: usize = 8;
 const LONG_PERCENT: usize = 5;
@@ -40,6 +43,47 @@ fn what_was_acknowledged_survives_kill_9_edge_228() {
 #[test]
 fn what_a_fifo_queue_acknowledged_survives_kill_9() {
     survive(Kind::Fifo);
+}
+
+/// As a virtual machine is when it is moved, or a laptop when it sleeps. Meanwhile requests wait.
+#[test]
+fn a_server_that_stands_still_for_a_while_goes_on_and_loses_nothing() {
+    let seconds = setting("FORMIGA_PAUSE_SECONDS").unwrap_or(1);
+    let seed = seed();
+    println!("FORMIGA_TEST_SEED={seed}");
+    for kind in [Kind::Standard, Kind::Fifo] {
+        let mut rng = Rng::seeded(seed);
+        let dir = tempfile::tempdir().expect("a directory can be made");
+        let ledger = Ledger::new(counter());
+        let worker = |n| Worker::new(format!("w{n}"), kind, rng.number(), LONG_PERCENT, &ledger);
+        let mut workers: Vec<Worker<'_>> = (0..CONNECTIONS).map(worker).collect();
+        let server = start(dir.path());
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
+        client.create_queues().expect("the queues are created");
+        let mut again = Duration::ZERO;
+        let killed = load_and_kill_after(&mut workers, server, 2000, |server| {
+            server.signal("STOP");
+            thread::sleep(Duration::from_secs(seconds));
+            server.signal("CONT");
+            let resumed = Instant::now();
+            client.count().expect("the server goes on");
+            again = resumed.elapsed();
+        });
+        let server = start(dir.path());
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
+        let drained = drain(&mut client, kind).expect("the queues are drained");
+        let mut verdict = ledger.judge(Moment::MAX, &drained.bodies);
+        verdict.broken.extend(drained.disordered);
+        assert!(verdict.is_kept(), "{kind:?}: {verdict}");
+        println!(
+            "{kind:?}: stopped for {seconds} s, answering {} ms after; {} acknowledged requests; of {} \
+             acknowledged sends {} are lost",
+            again.as_millis(),
+            killed.acknowledged,
+            verdict.sends,
+            verdict.lost.len()
+        );
+    }
 }
 
 /// Dead letters move to and fro meanwhile. What every kill leaves behind is sound.
@@ -59,14 +103,17 @@ fn survive(kind: Kind) {
     verdict.broken.extend(drained.disordered);
     println!(
         "{} kills, {} acknowledged requests, {} requests in flight at a kill; {} acknowledged \
-         sends, {} acknowledged deletes, {} messages left, {} of them dead letters",
+         sends, {} acknowledged deletes, {} lost, {} messages left, {} of them dead letters; \
+         answering at most {} ms after a kill",
         totals.kills,
         totals.acknowledged,
         totals.in_flight,
         verdict.sends,
         verdict.deletes,
+        verdict.lost.len(),
         left.len(),
         drained.dead_letters,
+        totals.start_max.as_millis(),
     );
     if !verdict.is_kept() {
         panic!("{verdict}; kept for a look: {}", dir.keep().display());
@@ -81,6 +128,8 @@ struct Totals {
     kills: usize,
     acknowledged: usize,
     in_flight: usize,
+    /// From the start of the process until it answered about a queue.
+    start_max: Duration,
 }
 
 /// Kills the server `kills` times. One that came between two requests is repeated, but not
@@ -93,12 +142,14 @@ fn crash(dir: &Path, kind: Kind, ledger: &Ledger, rng: &mut Rng, kills: usize) -
         if totals.kills == kills {
             break;
         }
+        let starting = Instant::now();
         let server = start(dir);
         let mut client = Client::connect(server.address(), kind).expect("the server listens");
         if attempt == 0 {
             client.create_queues().expect("the queues are created");
         }
         client.find_queue().expect("the queue is there");
+        totals.start_max = totals.start_max.max(starting.elapsed());
         let killed = load_and_kill(&mut workers, server, ACKNOWLEDGED_MIN + rng.below(300));
         let master = master_keys(&dir.join("data"));
         let found = formiga_store::check(&dir.join("data"), Some(&master), |_| ());

@@ -14,6 +14,7 @@ mod faults {
     pub(crate) mod cut;
     pub(crate) mod ledger;
     pub(crate) mod log;
+    pub(crate) mod refused;
     pub(crate) mod rng;
     pub(crate) mod server;
     pub(crate) mod shim;
@@ -25,11 +26,13 @@ use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use faults::client::{Client, Failure, Kind};
 use faults::cut::{Disk, Mode, Tally, Tree, write};
 use faults::ledger::{Ledger, Moment, Verdict};
 use faults::log::{Entry, Operation, parse};
+use faults::refused::load_until_refused;
 use faults::rng::{Rng, seed, setting};
 use faults::server::Server;
 use faults::shim::Shim;
@@ -79,6 +82,59 @@ fn survive(kind: Kind, runs: usize, cuts: usize) {
 fn without_the_fsync_a_power_cut_loses_acknowledged_sends() {
     let totals = cut_the_power(Kind::Standard, "os", 1, 4);
     assert!(totals.lost_writes > 0, "no acknowledged send was lost");
+}
+
+/// A sync that fails is told once: what it should have written may be gone though the next one
+/// succeeds. So nothing is acknowledged any more until the server was started again.
+#[test]
+fn after_a_sync_that_failed_nothing_is_acknowledged_and_nothing_was_lost() {
+    let seed = seed();
+    println!("FORMIGA_TEST_SEED={seed}");
+    let mut rng = Rng::seeded(seed);
+    let (kind, failures) = (Kind::Standard, setting("FORMIGA_FAILED_SYNCS").unwrap_or(3));
+    let (mut acknowledged, mut lost) = (0, 0);
+    for number in 0..failures {
+        let dir = tempfile::tempdir().expect("a directory can be made");
+        let disk = dir.path().join("disk");
+        fs::create_dir(&disk).expect("a directory can be made");
+        let shim = Shim::compile(dir.path(), &disk);
+        let (data, stderr) = (disk.join(DATA_DIR), dir.path().join("stderr"));
+        let good_syncs = 60 + rng.below(400);
+        let started = Server::start(&data, &stderr, |command| {
+            shim.load_into(command, 0);
+            shim.fail_after(command, good_syncs);
+        });
+        let server = started.unwrap_or_else(|error| panic!("{error}"));
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
+        client.create_queues().expect("the queues are created");
+        let ledger = Ledger::new(counter());
+        let worker = |n| Worker::new(format!("w{n}"), kind, rng.number(), 5, &ledger);
+        let mut workers: Vec<Worker<'_>> = (0..CONNECTIONS).map(worker).collect();
+        let (ends, server) = load_until_refused(&mut workers, server, 20_000);
+        for end in ends {
+            assert!(matches!(&end, Failure::Refused(why) if why.contains(" 50")), "{end}");
+        }
+        for n in 0..20 {
+            let send = json!({ "MessageBody": format!("late-{n}") });
+            let refused = client.call("AmazonSQS.SendMessage", &send);
+            assert!(matches!(&refused, Err(Failure::Refused(_))), "after sync {good_syncs}");
+        }
+        server.kill();
+
+        let started = Server::start(&data, &stderr, |_| {});
+        let server = started.unwrap_or_else(|error| panic!("{error}"));
+        let mut client = Client::connect(server.address(), kind).expect("the server listens");
+        let mut drained = drain(&mut client, kind).expect("the queues are drained");
+        drained.bodies.retain(|body| !body.starts_with("late-"));
+        let verdict = ledger.judge(Moment::MAX, &drained.bodies);
+        assert!(verdict.is_kept(), "failure {number}, after {good_syncs} syncs: {verdict}");
+        assert!(verdict.sends > 0, "nothing was acknowledged before the failure");
+        acknowledged += verdict.sends + verdict.deletes;
+        lost += verdict.lost.len();
+    }
+    println!(
+        "{failures} syncs failed; {acknowledged} acknowledged sends and deletes, {lost} of them lost"
+    );
 }
 
 /// Also in directories that the backup had to make.
@@ -364,4 +420,10 @@ fn read(root: &Path, dir: &str, tree: &mut Tree) {
             tree.insert(path, Some(content));
         }
     }
+}
+
+/// Moments that are all different.
+fn counter() -> impl Fn() -> Moment {
+    let next = AtomicU64::new(1);
+    move || next.fetch_add(1, Ordering::SeqCst)
 }

@@ -48,8 +48,16 @@ impl Server {
         self.address
     }
 
+    /// Sends a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} can be sent");
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
+        self.signal("KILL");
         self.stop();
     }
 

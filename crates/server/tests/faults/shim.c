@@ -62,6 +62,8 @@ static char root[PATH_MAX]; /* empty: nothing is watched */
 static int log_fd = -1;
 static int real_sync;
 static useconds_t sync_micros;
+/* How many more syncs succeed before one fails; none fails if it is negative. */
+static long good_syncs = -1;
 
 /* Every file and directory under the root, by inode. A directory has the file number 0. */
 struct node {
@@ -165,8 +167,10 @@ static void start(void) {
         abort();
     }
     const char *sync = getenv("POWERCUT_SYNC"), *micros = getenv("POWERCUT_SYNC_MICROS");
+    const char *good = getenv("POWERCUT_GOOD_SYNCS");
     real_sync = sync && strcmp(sync, "real") == 0;
     sync_micros = micros ? (useconds_t)atoi(micros) : 0;
+    good_syncs = good ? atol(good) : -1;
 }
 
 static void enter(void) {
@@ -513,7 +517,13 @@ static int sync_logged(int fd, int (*sync)(int)) {
         log_file(SYNC, node->file, 0);
     else if (node)
         log_path(SYNC_DIR, strcmp(node->path, root) == 0 ? "" : node->path);
+    /* The kernel tells of what it could not write once; the next sync succeeds. */
+    int fails = node && good_syncs >= 0 && good_syncs-- == 0;
     leave();
+    if (fails) {
+        errno = EIO;
+        return -1;
+    }
     if (!node || real_sync)
         return sync(fd);
     if (sync_micros)

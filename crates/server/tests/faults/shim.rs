@@ -35,6 +35,11 @@ impl Shim {
             .env("POWERCUT_SYNC_MICROS", sync_micros.to_string());
     }
 
+    /// The sync after the first `good_syncs` fails, and only that one.
+    pub(crate) fn fail_after(&self, command: &mut Command, good_syncs: usize) {
+        command.env("POWERCUT_GOOD_SYNCS", good_syncs.to_string());
+    }
+
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }

@@ -15,7 +15,7 @@ use super::rng::Rng;
 use super::server::Server;
 
 /// What a worker tells the killer of its server.
-enum Event {
+pub(crate) enum Event {
     Acknowledged,
     /// A request was under way when the server was killed, and was never answered.
     InFlight,
@@ -36,6 +36,17 @@ pub(crate) fn load_and_kill(
     server: Server,
     acknowledged: usize,
 ) -> Killed {
+    load_and_kill_after(workers, server, acknowledged, |_| ())
+}
+
+/// The same; when half of the requests were answered, `halfway` does something to the server.
+pub(crate) fn load_and_kill_after(
+    workers: &mut [Worker<'_>],
+    server: Server,
+    acknowledged: usize,
+    halfway: impl FnOnce(&Server),
+) -> Killed {
+    let mut halfway = Some(halfway);
     let (events, happened) = channel();
     let (killing, address) = (AtomicBool::new(false), server.address());
     let load = Load { killing: &killing, events };
@@ -48,6 +59,9 @@ pub(crate) fn load_and_kill(
         }
         let last = happened.iter().find(|event| {
             killed.count(event);
+            if killed.acknowledged >= acknowledged / 2 {
+                halfway.take().into_iter().for_each(|act| act(&server));
+            }
             matches!(event, Event::Ended) || killed.acknowledged == acknowledged
         });
         killing.store(true, Ordering::SeqCst);
@@ -75,9 +89,9 @@ impl Killed {
 
 /// What a worker knows of the others: whether the server is about to be killed, and whom to tell.
 #[derive(Clone)]
-struct Load<'a> {
-    killing: &'a AtomicBool,
-    events: Sender<Event>,
+pub(crate) struct Load<'a> {
+    pub(crate) killing: &'a AtomicBool,
+    pub(crate) events: Sender<Event>,
 }
 
 impl Load<'_> {
@@ -121,7 +135,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Makes requests until one fails: with the server's death, or with an error of its own.
-    fn run(&mut self, address: SocketAddr, load: &Load<'_>) -> Failure {
+    pub(crate) fn run(&mut self, address: SocketAddr, load: &Load<'_>) -> Failure {
         let failure = match Client::connect(address, self.kind) {
             Ok(client) => Requests { worker: self, client, load }.run(),
             Err(failure) => failure,
