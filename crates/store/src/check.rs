@@ -62,6 +62,7 @@ pub fn check(
     progress: impl FnMut(CheckProgress),
 ) -> Result<CheckReport, OpenError> {
     let directory = DataDirectory::open_existing(path)?;
+    directory.check_log()?;
     let database = directory.database();
     let failed = |reason: String| OpenError::Database { path: database.clone(), reason };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

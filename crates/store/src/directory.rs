@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::sqlite::wal;
+
 /// The format this version reads and writes.
 const FORMAT: u32 = 1;
 
@@ -34,6 +36,17 @@ pub enum OpenError {
         path: PathBuf,
         /// What it said.
         source: io::Error,
+    },
+    /// The write-ahead log was damaged after it was synced.
+    #[error(
+        "the write-ahead log {path} was damaged on the disk: {damage}, so messages that were acknowledged are lost from it; \
+         restore the directory from a backup, or start once with --durability os to go on with what is before the damage"
+    )]
+    DamagedLog {
+        /// The log.
+        path: PathBuf,
+        /// Where it is damaged.
+        damage: String,
     },
     /// The database could not be opened.
     #[error("the database {path} could not be opened: {reason}")]
@@ -135,6 +148,16 @@ impl DataDirectory {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("formiga.db")
+    }
+
+    /// Fails if the write-ahead log has lost what was acknowledged.
+    pub(crate) fn check_log(&self) -> Result<(), OpenError> {
+        let log = self.path.join("formiga.db-wal");
+        let io = |source| OpenError::Io { path: log.clone(), source };
+        match wal::find_damage(&log).map_err(io)? {
+            None => Ok(()),
+            Some(damage) => Err(OpenError::DamagedLog { path: log, damage }),
+        }
     }
 
     /// Makes the names of newly created files durable.

@@ -4,6 +4,7 @@ mod checkpoint;
 mod read_ahead;
 mod reader;
 mod reclaim;
+pub(crate) mod wal;
 mod writer;
 
 use std::fs::File;
@@ -88,6 +89,10 @@ impl SqliteStore {
             path: database.clone(),
             reason: error.to_string(),
         };
+        // Without syncs, a power cut leaves a log that looks as if a disk had spoilt it.
+        if options.durability == Durability::Fsync {
+            directory.check_log()?;
+        }
         let mut connection = open_for_writing(&database, options).map_err(failed)?;
         directory.finish()?;
         let space = Arc::new(Space::new(path, options.disk_reserve));
@@ -247,6 +252,12 @@ fn open_for_writing(path: &PathBuf, options: SqliteOptions) -> Result<Connection
     write_ahead(&connection)?;
     connection.execute_batch(ADDED)?;
     configure(&connection, options)?;
+    // Both for the sake of `wal.rs`, which can then tell a damaged log from a torn one. A disk that is
+    // full does not keep the server from starting.
+    connection.pragma_update(None, "cache_spill", false)?;
+    if let Err(error) = checkpoint::checkpoint(&connection, "TRUNCATE") {
+        tracing::warn!(%error, "the write-ahead log could not be emptied");
+    }
     Ok(connection)
 }
 

@@ -116,7 +116,7 @@ fn copy(connection: &Connection, wanted: &Receiver<()>, running: &Mutex<()>, spa
 }
 
 /// Runs a checkpoint. One that could not copy everything is no error.
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
     statement.query_row((), |_| Ok(()))
 }
