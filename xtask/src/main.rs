@@ -10,6 +10,7 @@ mod chromium;
 mod console;
 mod deny;
 mod edges;
+mod faults;
 mod fuzz;
 mod go;
 mod java;
@@ -34,7 +35,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "run",
         about: "build the server and start it; arguments go to `formiga serve`",
@@ -59,6 +60,11 @@ const COMMANDS: [Command; 7] = [
         name: "bench",
         about: "measure the server; prints the machine and the figures",
         run: bench::run,
+    },
+    Command {
+        name: "faults",
+        about: "kill, cut the power, fill the disk ... (--long: 300 kills, 1,000 power cuts)",
+        run: faults::run,
     },
     Command {
         name: "fuzz",
