@@ -47,6 +47,7 @@ fn what_a_fifo_queue_acknowledged_survives_kill_9() {
 
 /// As a virtual machine is when it is moved, or a laptop when it sleeps. Meanwhile requests wait.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "standing still for a while is the fault")]
 fn a_server_that_stands_still_for_a_while_goes_on_and_loses_nothing() {
     let seconds = setting("FORMIGA_PAUSE_SECONDS").unwrap_or(1);
     let seed = seed();
