@@ -32,6 +32,7 @@ use crate::context::{Caller, Context};
 use crate::cors::Sharing;
 use crate::error::{self, ApiError};
 use crate::heavy::heavy;
+use crate::metrics::{Metrics, OPEN_METRICS};
 use crate::peers::{Peer, Peers};
 use crate::queues::Directory;
 use crate::random::Random;
@@ -65,6 +66,7 @@ pub(crate) struct Gateway {
     pub(crate) under_way: AtomicUsize,
     /// None if nobody asked for it.
     pub(crate) audit: Option<AuditLog>,
+    pub(crate) metrics: Metrics,
 }
 
 /// A request for an action, whose body counts as memory of requests until it is decoded.
@@ -147,6 +149,12 @@ impl Gateway {
         if head.method == Method::GET && head.uri.path() == "/health" {
             return self.health(request_id);
         }
+        if head.method == Method::GET
+            && head.uri.path() == "/metrics"
+            && !names_an_action(&wire_head)
+        {
+            return self.metrics(&head, peer, request_id).await;
+        }
         if !names_an_action(&wire_head) {
             let facts = console::Facts {
                 callers_are_checked: self.verifier.is_some(),
@@ -165,6 +173,9 @@ impl Gateway {
         let mut trail = Trail::of(service_of(&head, &wire_head));
         let answer = self.act(&head, peer, &wire_head, body, request_id, &mut trail).await;
         let service = trail.service;
+        let status = answer.as_ref().map_or_else(|error| error.kind.http_status(), |_| 200);
+        let action = trail.is_known.then_some(trail.action.as_str());
+        self.metrics.count_request(api(service, trail.is_own), action, status);
         self.audit(&head, peer, request_id, trail, &answer);
         if let Err(error) = &answer {
             let code = error.kind.query_code();
@@ -343,8 +354,8 @@ impl Gateway {
         mut call: Call<'_>,
         trail: &mut Trail,
     ) -> Answer {
+        trail.is_own = call.operation.service == "Formiga";
         if self.audit.is_some() {
-            trail.is_own = call.operation.service == "Formiga";
             trail.region = Some(context.caller.region.to_string());
             trail.account = Some(context.caller.account);
             if let Some(access) = &context.access {
@@ -375,6 +386,7 @@ impl Gateway {
             let request_id = context.request_id;
             tracing::debug!(%request_id, action = call.operation.action, "answered");
         }
+        trail.is_known = answer.is_some();
         let answer = answer.unwrap_or_else(|| Err(call.unknown_operation()));
         if self.audit.is_some() {
             trail.exchange = call.exchange();
@@ -415,6 +427,17 @@ impl Gateway {
             response.headers_mut().insert(QUERY_ERROR, header.expect("codes are ASCII"));
         }
         response
+    }
+
+    /// It names queues. Where callers are checked, only this machine is told, and not through a proxy.
+    async fn metrics(&self, head: &Parts, peer: Peer, request_id: Uuid) -> Response<AnswerBody> {
+        let is_forwarded = FORWARDED.iter().any(|name| head.headers.contains_key(*name));
+        if self.verifier.is_some() && (is_forwarded || !peer.address.is_loopback()) {
+            let body = "{\"message\":\"Only this machine is told.\"}";
+            return response(request_id, StatusCode::FORBIDDEN, JSON, body);
+        }
+        let text = self.metrics.text(&self.queues, self.requests_under_way()).await;
+        response(request_id, StatusCode::OK, OPEN_METRICS, text)
     }
 
     fn health(&self, request_id: Uuid) -> Response<AnswerBody> {
@@ -473,7 +496,7 @@ fn wire_head(head: &Parts) -> Head<'_> {
 }
 
 /// Query requests are sent by GET or POST, and a GET without an action asks for a page, of which
-/// there are `/health` and the console's. JSON's own rules are its codec's.
+/// there are `/health`, `/metrics` and the console's. JSON's own rules are its codec's.
 fn names_an_action(head: &Head<'_>) -> bool {
     match (head.protocol(), head.method) {
         (Protocol::Json, _) | (_, "POST") => true,
@@ -482,6 +505,18 @@ fn names_an_action(head: &Head<'_>) -> bool {
     }
 }
 
+/// The interface that a request was for.
+fn api(service: Service, is_own: bool) -> &'static str {
+    match service {
+        _ if is_own => "formiga",
+        Service::Sqs => "sqs",
+        Service::Iam => "iam",
+        Service::Sts => "sts",
+    }
+}
+
+/// What proxies add to a request.
+const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 const XML: &str = "text/xml";
 const JSON: &str = "application/json";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");

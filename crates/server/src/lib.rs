@@ -27,6 +27,7 @@ mod identities;
 mod keys;
 mod kms;
 mod master_key;
+mod metrics;
 pub mod offline;
 mod peers;
 mod private_file;
@@ -71,6 +72,7 @@ use crate::identities::{Identities, IdentityParts, Seal};
 use crate::keys::{Declared, KeysError};
 use crate::kms::{AwsKms, Kms};
 use crate::master_key::MasterKeyError;
+use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::queues::{Directory, DirectoryParts};
 use crate::random::Random;
@@ -261,6 +263,7 @@ impl Server {
             stopping: stopping.clone(),
             under_way: AtomicUsize::new(0),
             audit,
+            metrics: Metrics::default(),
         });
         let places = connections_max(config);
         let addresses = Addresses::new(config.address_connections_max);

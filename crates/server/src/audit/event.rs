@@ -23,6 +23,8 @@ pub(crate) struct Trail {
     pub(crate) service: Service,
     /// Whether it is one of the server's own actions.
     pub(crate) is_own: bool,
+    /// Whether there is such an action.
+    pub(crate) is_known: bool,
     /// Empty if the request was refused before it was known.
     pub(crate) action: String,
     pub(crate) region: Option<String>,

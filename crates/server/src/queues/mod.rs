@@ -3,6 +3,7 @@
 
 mod catalog;
 mod contents;
+mod counts;
 mod courier;
 mod expiry;
 mod pending;
@@ -36,6 +37,7 @@ use crate::kms::KmsRefusal;
 use crate::sealer::Sealer;
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
+pub(crate) use counts::Counts;
 use sources::Sources;
 use task::{Ask, QueueTask, Request};
 
@@ -119,6 +121,7 @@ struct Queue {
     deleted: AtomicBool,
     /// What is known of its outbox.
     outbox: courier::State,
+    counts: Counts,
 }
 
 /// How many requests may wait for one queue's task. Their bytes are bounded where requests are
@@ -264,6 +267,15 @@ impl Directory {
         self.sources.list(target, after, limit)
     }
 
+    /// The first queues in their order, at most `limit`, and how many more there are.
+    pub(crate) fn first(&self, limit: usize) -> (Vec<QueueHandle>, usize) {
+        let queues = self.queues.read().expect("no one panics with the lock");
+        let is_there = |queue: &&Arc<Queue>| !queue.deleted.load(Ordering::Acquire);
+        let mut there = queues.by_key.values().filter(is_there);
+        let first = there.by_ref().take(limit).map(|queue| self.handle(queue.clone()));
+        (first.collect(), there.count())
+    }
+
     /// Whether an account has queues, in any region.
     pub(crate) fn has_queues_of(&self, account: AccountId) -> bool {
         let queues = self.queues.read().expect("no one panics with the lock");
@@ -310,6 +322,7 @@ impl Queue {
             owned: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             outbox: courier::State::default(),
+            counts: Counts::default(),
         })
     }
 
@@ -354,6 +367,11 @@ impl QueueHandle {
         &self.entry
     }
 
+    /// What happened in it since the server started.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.queue.counts
+    }
+
     /// The id of this incarnation.
     pub(crate) fn id(&self) -> QueueId {
         self.entry.id
@@ -371,8 +389,15 @@ impl QueueHandle {
         }
         let sealed = self.shared.sealer.seal(&self.entry, &messages).await;
         let sealed = sealed.map_err(Unanswered::Kms)?;
+        let contents: Vec<_> = messages.iter().map(|message| message.content.clone()).collect();
         match self.ask_with(Command::Send(messages), sealed, None, memory).await?.reply {
-            Reply::Sent(sent) => Ok(Ok(sent)),
+            Reply::Sent(sent) => {
+                for (sent, content) in sent.iter().zip(contents) {
+                    let is_new = sent.message_id == content.message_id;
+                    self.queue.counts.add_sent(is_new, content.size());
+                }
+                Ok(Ok(sent))
+            }
             Reply::TooManySends => Ok(Err(TooManySends)),
             reply => unexpected(&reply),
         }
@@ -395,7 +420,9 @@ impl QueueHandle {
         }
         match outcome.reply {
             Reply::Received(messages) => {
-                Ok(Ok(self.with_contents(messages, outcome.contents).await?))
+                let messages = self.with_contents(messages, outcome.contents).await?;
+                self.queue.counts.add_received(messages.len());
+                Ok(Ok(messages))
             }
             Reply::OverInFlightLimit => Ok(Err(OverInFlightLimit)),
             reply => unexpected(&reply),
@@ -408,7 +435,10 @@ impl QueueHandle {
         handles: Vec<ReceiptHandle>,
     ) -> Result<Vec<Result<(), DeleteRefusal>>, Unanswered> {
         match self.ask(Command::Delete(handles), None).await?.reply {
-            Reply::Deleted(outcomes) => Ok(outcomes),
+            Reply::Deleted(outcomes) => {
+                self.queue.counts.add_deleted(outcomes.iter().flatten().count());
+                Ok(outcomes)
+            }
             reply => unexpected(&reply),
         }
     }
