@@ -304,8 +304,7 @@ async fn an_unknown_attribute_is_named_edge_255() {
 async fn what_names_no_action_is_not_found_edge_256() {
     let scene = Scene::memory().await;
     let mut connection = scene.connect().await;
-    for path in
-        [QUEUE, "/", "/?", "/?Version=2012-11-05", "/?Action=", "/consoles/", "/metrics?a=b"]
+    for path in [QUEUE, "/", "/?", "/?Version=2012-11-05", "/?Action=", "/consoles/", "/metric?a=b"]
     {
         for accept in ["*/*", "application/json"] {
             let answer = connection.get(path, &[("Accept", accept)]).await;
