@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use formiga_wire::error::ErrorKind;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -74,8 +74,8 @@ impl BodyMemory {
 /// none. `timeout` bounds the time between two parts, and what a body of its size may take bounds
 /// the time of all of them: who sends slower is cut off. What is to be hashed is hashed as it arrives:
 /// other requests are served between two parts of a large one.
-pub(crate) async fn read(
-    body: Incoming,
+pub(crate) async fn read<B: Body<Data = Bytes> + Unpin>(
+    body: B,
     memory: &BodyMemory,
     timeout: Duration,
     is_hashed: bool,
@@ -92,8 +92,8 @@ pub(crate) async fn read(
     collected.map_err(|_| too_slow())?
 }
 
-async fn collect(
-    mut body: Incoming,
+async fn collect<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
     memory: &BodyMemory,
     timeout: Duration,
     is_hashed: bool,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use formiga_auth::time::Timestamp;
 use formiga_engine::names::Region;
 use formiga_wire::error::ErrorKind;
@@ -11,7 +12,7 @@ use formiga_wire::form::QueryForm;
 use formiga_wire::protocol::{self, Head, Protocol};
 use formiga_wire::query::Parameters;
 use formiga_wire::service::Service;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, REFERER,
     USER_AGENT,
@@ -114,9 +115,9 @@ impl Gateway {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn answer(
+    pub(crate) async fn answer<B: Body<Data = Bytes> + Unpin>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         peer: Peer,
     ) -> Response<AnswerBody> {
         let sharing = Sharing::of(request.headers(), &self.browsers);
@@ -128,9 +129,9 @@ impl Gateway {
     }
 
     /// The answer, whoever may read it.
-    async fn answer_alike(
+    async fn answer_alike<B: Body<Data = Bytes> + Unpin>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         peer: Peer,
         sharing: Option<&Sharing>,
     ) -> Response<AnswerBody> {
@@ -187,12 +188,12 @@ impl Gateway {
         self.encoded(request_id, service, wire_head.protocol(), answer).await
     }
 
-    async fn act(
+    async fn act<B: Body<Data = Bytes> + Unpin>(
         &self,
         head: &Parts,
         peer: Peer,
         wire_head: &Head<'_>,
-        body: Incoming,
+        body: B,
         request_id: Uuid,
         trail: &mut Trail,
     ) -> Answer {
@@ -308,7 +309,11 @@ impl Gateway {
     }
 
     /// A server that stops takes no new work; a body that is not here yet is new work.
-    async fn read(&self, arrival: &Arrival<'_>, body: Incoming) -> Result<BoundedBody, ApiError> {
+    async fn read<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        arrival: &Arrival<'_>,
+        body: B,
+    ) -> Result<BoundedBody, ApiError> {
         if text(arrival.head, CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(error::encoded());
         }

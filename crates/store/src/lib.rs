@@ -127,11 +127,13 @@ impl Append {
 pub struct Chain(Arc<AtomicBool>);
 
 impl Chain {
-    fn is_broken(&self) -> bool {
+    /// Whether one of the appends was rejected. A store asks before it decides the next.
+    pub fn is_broken(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
-    fn break_off(&self) {
+    /// Has every later append rejected. A store says so when it rejects one.
+    pub fn break_off(&self) {
         self.0.store(true, Ordering::Release);
     }
 }

@@ -128,9 +128,10 @@ impl MemoryStore {
         self.0.lock().expect("no one panics with the lock")
     }
 
-    /// Frees what a queue had, in the background.
+    /// Frees what a queue had; in the background, if that is much.
     fn reclaim(&self, gone: StoredQueue) {
         let state = self.0.clone();
+        let is_little = gone.messages.len() + gone.outbox.len() <= RECLAIMED_AT_ONCE;
         let run = move || {
             let on_the_way = gone.outbox.values().map(|entry| &entry.message);
             let messages = gone.messages.values().chain(on_the_way);
@@ -142,6 +143,9 @@ impl MemoryStore {
                 }
             }
         };
+        if is_little {
+            return run();
+        }
         let thread = std::thread::Builder::new().name("reclaimer".to_owned()).spawn(run);
         thread.expect("a thread can be started");
     }
