@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     known_by: Weak<Directory>,
     /// Turns true when the server stops: long polls end, no new ones begin.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Whether tasks end and no new ones start.
+    ends: AtomicBool,
     next_body: AtomicU64,
     /// Who is told of queues whose tasks have ended. Short: one note for each.
     notes: mpsc::UnboundedSender<expiry::Note>,
@@ -171,6 +173,7 @@ impl Directory {
                 deduplication_key: parts.deduplication_key,
                 known_by: directory.clone(),
                 stopping: parts.stopping,
+                ends: AtomicBool::new(false),
                 next_body: AtomicU64::new(acquired.next_body.0),
                 notes,
             }),
@@ -294,6 +297,7 @@ impl Directory {
 
     /// Ends every task after its work is durable.
     pub(crate) async fn stop(&self) {
+        self.shared.ends.store(true, Ordering::Release);
         let queues = self.all();
         for queue in &queues {
             queue.end_task();
@@ -545,6 +549,10 @@ impl QueueHandle {
     fn start_task(&self, first: Ask) -> Result<mpsc::Sender<Ask>, Unanswered> {
         if self.queue.deleted.load(Ordering::Acquire) {
             return Err(Unanswered::QueueDeleted);
+        }
+        // A courier may still be on its way, and a task that it starts would idle for a minute.
+        if self.shared.ends.load(Ordering::Acquire) {
+            return Err(stopped());
         }
         let (sender, mut inbox) = mpsc::channel(INBOX_REQUESTS_MAX);
         sender.try_send(first).unwrap_or_else(|_| unreachable!("a new inbox is open and empty"));

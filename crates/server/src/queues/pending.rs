@@ -28,6 +28,8 @@ pub(super) struct Pending {
     /// The contents among the records that are to be kept sealed, in their order.
     sealed: Vec<(BodyId, Vec<u8>)>,
     replies: Vec<(ReplyTo, Outcome)>,
+    /// Whether the replies rest on an append even if there are no records.
+    confirms: bool,
     /// How many appends were begun, and how many of them are durable.
     begun: u64,
     durable: u64,
@@ -62,18 +64,25 @@ impl Pending {
         self.records.append(&mut records);
     }
 
+    /// Has the store confirm what was applied, by an append without records if there are none: who
+    /// was deposed, or whose disk has failed, does not know that nothing is left to be done.
+    pub(super) fn push_confirmation(&mut self) {
+        self.confirms = true;
+    }
+
     pub(super) fn push_sealed(&mut self, mut sealed: Vec<(BodyId, Vec<u8>)>) {
         self.sealed.append(&mut sealed);
     }
 
-    /// Hands what was applied to `append`. Replies without records join the append before them,
-    /// or leave at once when there is none.
+    /// Hands what was applied to `append`. Replies without records that need no confirmation join the
+    /// append before them, or leave at once when there is none.
     pub(super) fn append_with(
         &mut self,
         append: impl FnOnce(Vec<Record>, Vec<(BodyId, Vec<u8>)>) -> Ticket,
     ) {
         let replies = std::mem::take(&mut self.replies);
-        if !self.records.is_empty() {
+        let confirms = std::mem::take(&mut self.confirms);
+        if confirms || !self.records.is_empty() {
             let sealed = std::mem::take(&mut self.sealed);
             let ticket = append(std::mem::take(&mut self.records), sealed);
             self.begun += 1;
@@ -120,6 +129,7 @@ impl Pending {
         refuse(std::mem::take(&mut self.replies), &Unanswered::Unavailable(error.to_string()));
         self.records.clear();
         self.sealed.clear();
+        self.confirms = false;
     }
 }
 

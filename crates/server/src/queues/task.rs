@@ -297,6 +297,9 @@ impl QueueTask {
 
     fn reply(&mut self, request: Request, reply: Reply, records: Vec<Record>) {
         let contents = self.keep_contents(&reply, &records);
+        if claims_more_than(&reply, &records) {
+            self.pending.push_confirmation();
+        }
         let left = records.iter().filter_map(|record| match record {
             Record::Left(entry) => Some(entry.number),
             _ => None,
@@ -503,6 +506,23 @@ async fn read(store: &dyn Store, queue: QueueId, need: &Need) -> Result<Supply, 
 /// Whether a record stores a message with this content.
 fn stores(record: &Record, body: BodyId) -> bool {
     matches!(record, Record::Sent { message, .. } if message.body == body)
+}
+
+/// Whether a reply says that something is so which none of its records makes so: a message was
+/// deleted before, sent before, or is in flight by an earlier attempt.
+fn claims_more_than(reply: &Reply, records: &[Record]) -> bool {
+    let made = |wanted: fn(&&Record) -> bool| records.iter().filter(wanted).count();
+    match reply {
+        Reply::Deleted(outcomes) => {
+            let deleted = outcomes.iter().flatten().count();
+            deleted > made(|record| matches!(record, Record::Deleted { .. }))
+        }
+        Reply::Sent(sent) => sent.len() > made(|record| matches!(record, Record::Sent { .. })),
+        Reply::Received(messages) => {
+            messages.len() > made(|record| matches!(record, Record::Received { .. }))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a receive got no message.

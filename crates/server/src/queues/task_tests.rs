@@ -9,7 +9,7 @@ use formiga_engine::names::{AccountId, QueueId, QueueKey, QueueName, Region};
 use formiga_engine::queue::{
     BodyId, DeduplicationKey, NewMessage, Page, Position, QueueLimits, Snapshot, StoredMessage,
 };
-use formiga_engine::receipt::ReceiptKey;
+use formiga_engine::receipt::{ReceiptHandle, ReceiptKey};
 use formiga_store::{
     Acquired, Epoch, MemoryStore, PlainContents, Reading, Store, StoredContent, Ticket,
 };
@@ -525,4 +525,27 @@ async fn what_was_read_ahead_of_a_purge_is_not_kept() {
     scene.directory.change(key, CatalogChange::Purge).await.unwrap().unwrap();
     scene.settle().await;
     assert_eq!(scene.receive(10, Duration::ZERO).await, 0);
+}
+
+#[tokio::test]
+async fn who_was_deposed_does_not_acknowledge_that_a_message_is_gone() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    let received = scene.queue.receive(1, None, Duration::ZERO, None).await.unwrap().unwrap();
+    let (message, _) = &received[0];
+    let handle =
+        ReceiptHandle { position: message.message.position, receive_count: message.receives.count };
+    scene.queue.delete(vec![handle]).await.unwrap();
+    // Deleting again changes nothing, but that nothing is there has to be known for sure.
+    assert_eq!(scene.queue.delete(vec![handle]).await.unwrap(), [Ok(())]);
+    scene.store.memory.acquire().await.unwrap();
+    scene.queue.delete(vec![handle]).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn no_task_starts_when_they_end() {
+    let scene = scene(QueueLimits::default()).await;
+    scene.send(1).await;
+    scene.directory.stop().await;
+    assert!(matches!(scene.queue.count().await, Err(Unanswered::Unavailable(_))));
 }
