@@ -19,6 +19,7 @@ mod node;
 mod passed;
 mod python;
 mod run;
+mod sim;
 mod steps;
 mod suites;
 mod test;
@@ -35,7 +36,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "run",
         about: "build the server and start it; arguments go to `formiga serve`",
@@ -70,6 +71,11 @@ const COMMANDS: [Command; 8] = [
         name: "fuzz",
         about: "fuzz every decoder, or those named (--seconds N: so long each)",
         run: fuzz::run,
+    },
+    Command {
+        name: "sim",
+        about: "run the server under many seeds (--minutes N, --seeds N, --seed N)",
+        run: sim::run,
     },
     Command { name: "help", about: "list these commands", run: help },
 ];

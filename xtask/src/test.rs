@@ -8,6 +8,7 @@ use crate::console;
 use crate::fuzz;
 use crate::passed::{Half, Record};
 use crate::python;
+use crate::sim;
 use crate::steps::{Steps, run_to_success};
 use crate::suites::SUITES;
 use crate::workspace::{self, cargo};
@@ -45,6 +46,7 @@ fn rust_tests(steps: &mut Steps, extra: &[String]) {
         steps.step("Rust tests", || Record::start(Half::Rust)?.cargo_test(&mut all));
         steps.command("documentation tests", cargo().args(test).arg("--doc"));
         fuzz::every_decoder(steps);
+        sim::tests(steps);
     } else {
         steps.command("Rust tests", all.args(extra));
     }

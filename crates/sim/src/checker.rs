@@ -147,7 +147,8 @@ pub(crate) struct Checker {
     setting: Setting,
     messages: BTreeMap<String, Message>,
     delivered: BTreeMap<(usize, String), Vec<Delivered>>,
-    sweeps: Vec<Sweep>,
+    /// None for those that were refused.
+    sweeps: Vec<Option<Sweep>>,
     held: Vec<Held>,
     tick: u64,
     now: u64,
@@ -303,8 +304,13 @@ impl Checker {
             let before = message.sent.is_some_and(|sent| sent.tick < sweep.begun.tick);
             before && sweep.ended.is_some_and(|ended| ended.tick < receive.begun.tick)
         };
-        if queue == SCRATCH && self.sweeps.iter().any(|it| sweep(&it)) {
+        if queue == SCRATCH && self.sweeps.iter().flatten().any(|it| sweep(&it)) {
             broken.push(format!("{token} was purged, but {name} returned it"));
+        }
+        let retention = self.setting.retention_seconds[message.letter.queue] * 1000;
+        let is_expired = |sent: Moment| receive.begun.at >= sent.at + retention;
+        if message.sent.is_some_and(is_expired) {
+            broken.push(format!("{token} was past its retention, but {name} returned it"));
         }
         let overlaps = |earlier: &&Receive| {
             let ends = |receive: &Receive| receive.begun.at + receive.hidden;
@@ -407,12 +413,17 @@ impl Checker {
 
     /// A purge of the scratch queue begins, or its deletion; returns its number.
     pub(crate) fn begin_sweep(&mut self, begun: Moment) -> usize {
-        self.sweeps.push(Sweep { begun, ended: None });
+        self.sweeps.push(Some(Sweep { begun, ended: None }));
         self.sweeps.len() - 1
     }
 
     pub(crate) fn end_sweep(&mut self, number: usize, ended: Moment) {
-        self.sweeps[number].ended = Some(ended);
+        self.sweeps[number].as_mut().expect("it was begun").ended = Some(ended);
+    }
+
+    /// It certainly did not happen.
+    pub(crate) fn cancel_sweep(&mut self, number: usize) {
+        self.sweeps[number] = None;
     }
 
     /// A message was found when nothing happens any more.
@@ -429,7 +440,10 @@ impl Checker {
                 message.letter.queue == SCRATCH
                     && sweep.ended.is_none_or(|ended| ended.tick > message.begun.tick)
             };
-            let may_be_gone = message.deletes > 0 || self.sweeps.iter().any(swept);
+            let retention = self.setting.retention_seconds[message.letter.queue] * 1000;
+            let may_be_gone = message.deletes > 0
+                || self.now >= message.begun.at + retention
+                || self.sweeps.iter().flatten().any(swept);
             if message.sent.is_some() && message.found == 0 && !may_be_gone {
                 let name = NAMES[message.letter.queue];
                 broken.push(format!("acknowledged sends survive: {token} of {name} is lost"));

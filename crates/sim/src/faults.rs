@@ -166,7 +166,7 @@ impl FaultyStore {
     }
 
     fn fails(&self, how_often: f64) -> bool {
-        self.chance(|chance| chance.f64()) < how_often
+        self.chance(Rng::f64) < how_often
     }
 
     /// Decides what is handed in, group by group.

@@ -9,7 +9,7 @@ use clap::Parser;
 use formiga_sim::{Figures, Mutation, run};
 
 /// Runs the server under many seeds and checks what its clients were told.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 struct Args {
     /// Run this seed alone and print what happens.
     #[arg(long)]
@@ -26,6 +26,9 @@ struct Args {
     /// Switch a bug on, and run until it is found.
     #[arg(long)]
     mutation: Option<Mutation>,
+    /// Switch every bug on, one after the other.
+    #[arg(long)]
+    mutations: bool,
     /// Run every seed twice and compare.
     #[arg(long)]
     twice: bool,
@@ -39,6 +42,15 @@ fn main() -> ExitCode {
     if let Some(seed) = args.seed {
         return one(seed, args.mutation);
     }
+    if args.mutations {
+        let every = Mutation::ALL.map(|it| many(&Args { mutation: Some(it), ..args.clone() }));
+        let all_found = every.iter().all(|found| *found == ExitCode::SUCCESS);
+        return if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    many(&args)
+}
+
+fn many(args: &Args) -> ExitCode {
     let many = Many {
         next: AtomicU64::new(args.first),
         end: if args.minutes.is_some() { u64::MAX } else { args.first + args.seeds },

@@ -16,6 +16,9 @@ pub(crate) const SCRATCH: usize = 4;
 /// Their names.
 pub(crate) const NAMES: [&str; 5] = ["work", "work-dead", "line.fifo", "line-dead.fifo", "scratch"];
 
+/// Two weeks, in seconds.
+const RETENTION_MAX: u64 = 14 * 24 * 3600;
+
 /// Whether a queue is a FIFO queue.
 pub(crate) fn is_fifo(queue: usize) -> bool {
     NAMES[queue].ends_with(".fifo")
@@ -30,6 +33,9 @@ pub(crate) struct Setting {
     pub(crate) lives: usize,
     /// After how many receives a message is a dead letter, by source queue.
     pub(crate) max_receives: [Option<u64>; 5],
+    /// For how long messages are kept, by queue. Those that may move to another queue are kept for
+    /// longer than a history takes.
+    pub(crate) retention_seconds: [u64; 5],
     /// How many message groups there are.
     pub(crate) groups: u32,
     /// At most how long clients think between two requests.
@@ -62,6 +68,8 @@ impl Setting {
         let mut max_receives = [None; 5];
         max_receives[WORK] = Some(chance.u64(1..=3));
         max_receives[LINE] = Some(chance.u64(1..=3));
+        let mut retention_seconds = [RETENTION_MAX; 5];
+        retention_seconds[SCRATCH] = [60, 100, RETENTION_MAX][chance.usize(0..3)];
         let often = |chance: &mut Rng, most: f64| {
             // In a third of the histories a thing never goes wrong: what it hides is seen there.
             if chance.u8(0..3) == 0 { 0.0 } else { chance.f64() * most }
@@ -70,6 +78,7 @@ impl Setting {
             clients: chance.usize(2..=6),
             lives: chance.usize(1..=4),
             max_receives,
+            retention_seconds,
             groups: chance.u32(1..=4),
             think: Duration::from_millis(chance.u64(1..=3000)),
             weather: Weather {
@@ -87,7 +96,8 @@ impl Setting {
     /// The attributes with which a queue is created.
     pub(crate) fn attributes(&self, queue: usize) -> Value {
         let mut attributes = Map::new();
-        attributes.insert("MessageRetentionPeriod".to_owned(), json!("1209600"));
+        let retention = self.retention_seconds[queue].to_string();
+        attributes.insert("MessageRetentionPeriod".to_owned(), json!(retention));
         if is_fifo(queue) {
             attributes.insert("FifoQueue".to_owned(), json!("true"));
         }

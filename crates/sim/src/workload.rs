@@ -102,9 +102,10 @@ impl Client {
         let (told, body) = match answer {
             None => (Told::Unknown, json!("hung up")),
             Some(answer) => {
+                // The server says "Nothing was changed" with a 503.
                 let told = match answer.status().as_u16() {
                     200 => Told::Done,
-                    400..500 => Told::Refused,
+                    400..500 | 503 => Told::Refused,
                     _ => Told::Unknown,
                 };
                 (told, serde_json::from_slice(answer.body()).unwrap_or(Value::Null))
@@ -174,6 +175,20 @@ impl Client {
         };
         self.deposed(&answer, told == Told::Done, "a send");
         self.world.checker().end_send(&letter.token, told, answer.ended);
+        if told == Told::Done && is_fifo(letter.queue) && self.chance.u8(0..5) == 0 {
+            self.repeat_send(&input, &answer).await;
+        }
+    }
+
+    /// Within five minutes a send with the same deduplication id is answered like the first and stores
+    /// nothing.
+    async fn repeat_send(&mut self, input: &Value, first: &Answer) {
+        tokio::time::sleep(Duration::from_secs(self.chance.u64(0..60))).await;
+        let again = self.ask("SendMessage", input).await;
+        if again.told == Told::Done && again.body["MessageId"] != first.body["MessageId"] {
+            let broken = format!("a repeated send stores nothing: {input} was given another id");
+            self.world.checker().violation(broken);
+        }
     }
 
     async fn send_batch(&mut self) {
@@ -266,7 +281,8 @@ impl Client {
 
     /// Deletes, and tells whether that was acknowledged.
     pub(crate) async fn delete_held(&mut self, held: Held) -> bool {
-        let is_batch = self.chance.u8(0..3) == 0;
+        // Who counts what is left deletes nothing else.
+        let is_batch = !self.is_patient && self.chance.u8(0..3) == 0;
         let mut of_batch = vec![held];
         if is_batch {
             let queue = of_batch[0].queue;
@@ -341,8 +357,10 @@ impl Client {
         let begun = self.world.moment();
         let number = self.world.checker().begin_sweep(begun);
         let answer = self.ask(action, &json!({ "QueueUrl": url(SCRATCH) })).await;
-        if answer.told == Told::Done {
-            self.world.checker().end_sweep(number, answer.ended);
+        match answer.told {
+            Told::Done => self.world.checker().end_sweep(number, answer.ended),
+            Told::Refused => self.world.checker().cancel_sweep(number),
+            Told::Unknown => {}
         }
         if action == "DeleteQueue" {
             self.create(SCRATCH).await;
@@ -413,6 +431,7 @@ fn told_of_entry(answer: &Answer, index: usize) -> Told {
     match (find("Successful"), find("Failed")) {
         (Some(_), None) => Told::Done,
         (None, Some(failed)) if failed["SenderFault"] == true => Told::Refused,
+        (None, Some(failed)) if failed["Code"] == "ServiceUnavailable" => Told::Refused,
         _ => Told::Unknown,
     }
 }

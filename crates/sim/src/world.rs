@@ -1,7 +1,7 @@
 //! [`World`]: the lives of a server, one after the other, until everything comes to rest.
 
-use std::cell::Cell;
-use std::panic;
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
@@ -42,13 +42,34 @@ pub(crate) struct World {
 /// When histories begin.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// Runs the history of `seed`, with a bug if one is named.
+/// Runs the history of `seed`, with a bug if one is named. A panic breaks a promise, too.
 pub fn run(seed: u64, mutation: Option<Mutation>, traces: bool) -> Outcome {
-    count_panics();
+    note_panics();
     let mut chance = Rng::with_seed(seed);
     let setting = Setting::draw(&mut chance);
-    let disk = Disk::new(mutation);
     let checker = Arc::new(Mutex::new(Checker::new(setting.clone(), traces)));
+    let lives = AssertUnwindSafe(|| live_all(&setting, &checker, mutation, &mut chance));
+    let went_through = panic::catch_unwind(lives).is_ok();
+    let mut checker = match Arc::into_inner(checker).map(Mutex::into_inner) {
+        Some(Ok(checker)) => checker,
+        Some(Err(poisoned)) => poisoned.into_inner(),
+        None => unreachable!("everyone else is gone with the runtimes"),
+    };
+    let panics = PANICS.take();
+    assert!(went_through || !panics.is_empty(), "a panic was noted");
+    for panic in panics {
+        checker.violation(format!("nothing panics: {panic}"));
+    }
+    checker.outcome()
+}
+
+fn live_all(
+    setting: &Setting,
+    checker: &Arc<Mutex<Checker>>,
+    mutation: Option<Mutation>,
+    chance: &mut Rng,
+) {
+    let disk = Disk::new(mutation);
     let mut now = BEGINNING;
     for life in 0..=setting.lives {
         let is_last = life == setting.lives;
@@ -63,37 +84,29 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traces: bool) -> Outcome {
         now = runtime.block_on(async {
             let clock = SimClock::starting_at(now);
             if is_last {
-                history.come_to_rest(clock, &mut chance).await;
+                history.come_to_rest(clock, chance).await;
             } else {
-                history.live(clock, &mut chance).await;
+                history.live(clock, chance).await;
             }
             clock.now()
         });
         drop(runtime); // And with it everything that ran.
-        disk.crash(&mut chance);
+        disk.crash(chance);
         now = now + Duration::from_millis(chance.u64(0..20_000));
     }
-    let panics = PANICS.take();
-    let checker = Arc::into_inner(checker).expect("everyone else is gone");
-    let mut checker = checker.into_inner().expect("no one panicked with the lock");
-    if panics > 0 {
-        checker.violation(format!("the server panicked {panics} times"));
-    }
-    checker.outcome()
 }
 
 thread_local! {
-    /// How often something panicked in this thread, which runs one history at a time.
-    static PANICS: Cell<u64> = const { Cell::new(0) };
+    /// What panicked in this thread, which runs one history at a time.
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-fn count_panics() {
+/// What panics is told among the broken promises, and not besides.
+fn note_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let tell = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            PANICS.set(PANICS.get() + 1);
-            tell(info);
+        panic::set_hook(Box::new(|info| {
+            PANICS.with_borrow_mut(|panics| panics.push(info.to_string().replace('\n', " ")));
         }));
     });
 }
@@ -188,7 +201,9 @@ impl History {
         let world = self.world(clock, Weather::default());
         self.start(&world, chance).await;
         self.create_queues(&world, chance).await;
-        let mut client = Client::new(world.clone(), "last".to_owned(), chance.u64(..));
+        let mut client = Client::new(world.clone(), "last".to_owned(), chance.u64(..)).patient();
+        // What is kept for a short time only is gone before anything is counted.
+        tokio::time::sleep(Duration::from_secs(150)).await;
         let Some(before) = rest(&world, &mut client).await else {
             world.checker().violation("everything comes to rest: it does not".to_owned());
             return;
