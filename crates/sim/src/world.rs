@@ -5,7 +5,6 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
-use clap::{Args, Command, FromArgMatches};
 use fastrand::Rng;
 use formiga_engine::time::Timestamp;
 use formiga_server::clock::Clock;
@@ -364,9 +363,7 @@ impl World {
 }
 
 fn config() -> Config {
-    let command = Config::augment_args(Command::new("sim"));
-    let matches = command.get_matches_from(["sim"]);
-    let mut config = Config::from_arg_matches(&matches).expect("the defaults are settings");
+    let mut config = Config::defaults();
     config.recent_delete_check = false;
     let key = "c2ltdWxhdGlvbnMgaGF2ZSBubyBzZWNyZXRzISEhISE=".to_owned();
     config.master_keys = MasterKeyTexts { current: Some(key.into()), older: None };
