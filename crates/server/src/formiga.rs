@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{self, ApiError};
 use crate::explain;
 use crate::gateway::{Answer, Call, Gateway, run, run_silent};
+use crate::peek;
 
 /// How far ahead the server's clock was moved, in milliseconds; kept with the data.
 pub(crate) const CLOCK_AHEAD: &str = "clock_ahead";
@@ -47,6 +48,10 @@ pub(crate) async fn act(
         }
         "ListAccounts" => {
             Some(run(call, async |_: ListAccountsInput| accounts::list_accounts(ctx)).await)
+        }
+        "PeekMessages" => {
+            let now = gateway.clock.now();
+            Some(run(call, async |input| peek::peek_messages(ctx, now, input).await).await)
         }
         _ => None,
     }

@@ -30,6 +30,7 @@ mod master_key;
 mod metrics;
 mod node;
 pub mod offline;
+mod peek;
 mod peers;
 mod private_file;
 mod queues;

@@ -130,6 +130,7 @@ const ROWS: &[Row] = &[
     Row(Formiga, "DeleteAccount", Own, r#"{"AccountId":"111111111111"}"#, ""),
     Row(Formiga, "ExplainAccess", Own, r#"{"Principal":"arn:aws:iam::111111111111:root","Action":"sqs:SendMessage","Resource":"$url"}"#, ""),
     Row(Formiga, "ListAccounts", Own, "{}", ""),
+    Row(Formiga, "PeekMessages", OnQueue, r#"{"QueueUrl":"$url"}"#, ""),
     Row(Formiga, "ResetAccountKey", Own, r#"{"AccountId":"111111111111"}"#, ""),
 
     Row(Sts, "AssumeRole", OnQueue, "", "RoleArn=arn:aws:iam::111111111111:role/victim&RoleSessionName=session"),

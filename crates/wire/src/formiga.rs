@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::form::QueryForm;
+use crate::sqs::MessageAttributeValue;
 
 /// Moves the server's clock ahead, by the sum of both members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -170,4 +171,70 @@ pub struct ExplainedStatement {
     pub condition_key: Option<String>,
     /// Whether it decided.
     pub is_deciding: bool,
+}
+
+/// Shows messages without receiving them: all conditions have to be met.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PeekMessagesInput {
+    /// Which queue.
+    pub queue_url: Option<String>,
+    /// At most how many messages to show, 1 to 100.
+    pub max_results: Option<i64>,
+    /// Where the page before has ended.
+    pub next_token: Option<String>,
+    /// `Visible`, `InFlight`, `Delayed`; without it all of them.
+    pub states: Option<Vec<String>>,
+    /// What the body, or the text of an attribute, contains.
+    pub text: Option<String>,
+    /// The message group.
+    pub message_group_id: Option<String>,
+    /// An attribute that the message has.
+    pub attribute_name: Option<String>,
+    /// The text of that attribute.
+    pub attribute_value: Option<String>,
+    /// For how many seconds, at least, the message has been in existence.
+    pub minimum_age_seconds: Option<i64>,
+    /// For how many seconds, at most.
+    pub maximum_age_seconds: Option<i64>,
+}
+
+impl QueryForm for PeekMessagesInput {}
+
+/// What `PeekMessages` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PeekMessagesOutput {
+    /// The messages, in the order in which they become available.
+    pub messages: Vec<PeekedMessage>,
+    /// Where to go on; none when everything was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// How many messages this call has looked at.
+    pub scanned: usize,
+}
+
+impl QueryForm for PeekMessagesOutput {}
+
+/// A message, as `PeekMessages` shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PeekedMessage {
+    /// The id it was given when it was sent.
+    pub message_id: String,
+    /// `Visible`, `InFlight` or `Delayed`.
+    pub state: String,
+    /// Until when it is in flight or delayed, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// The body.
+    pub body: String,
+    /// Its MD5, in hexadecimal digits.
+    #[serde(rename = "MD5OfBody")]
+    pub md5_of_body: String,
+    /// The system attributes, as `ReceiveMessage` names them.
+    pub attributes: BTreeMap<String, String>,
+    /// The message's own attributes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub message_attributes: BTreeMap<String, MessageAttributeValue>,
 }

@@ -45,6 +45,7 @@ fn the_codec_does_what_was_recorded() {
     change_message_visibility_batch(&mut exchanges);
     advance_clock(&mut exchanges);
     explain_access(&mut exchanges);
+    peek_messages(&mut exchanges);
     malformed_input(&mut exchanges);
     unknown_operations(&mut exchanges);
     refused_parameters(&mut exchanges);
@@ -604,6 +605,48 @@ fn advance_clock(exchanges: &mut Exchanges) {
         roles: 1,
     };
     exchanges.json_response("ListAccounts/plain", &ListAccountsOutput { accounts: vec![account] });
+}
+
+fn peek_messages(exchanges: &mut Exchanges) {
+    let plain = PeekMessagesInput { queue_url: text(URL), ..Default::default() };
+    exchanges.request("PeekMessages/plain", &plain);
+    let every_member = PeekMessagesInput {
+        queue_url: text(URL),
+        max_results: Some(20),
+        next_token: text("AAABi8_mycEAAAAAAAAAAQ"),
+        states: Some(texts(["Visible", "Delayed"])),
+        text: text("invoice"),
+        message_group_id: text("customer-7"),
+        attribute_name: text("kind"),
+        attribute_value: text("order"),
+        minimum_age_seconds: Some(60),
+        maximum_age_seconds: Some(3600),
+    };
+    exchanges.request("PeekMessages/every_member", &every_member);
+    let message = PeekedMessage {
+        message_id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
+        state: "InFlight".to_owned(),
+        until: Some(1_700_000_030_000),
+        body: "hello".to_owned(),
+        md5_of_body: "5d41402abc4b2a76b9719d911017c592".to_owned(),
+        attributes: map([("ApproximateReceiveCount", "1")]),
+        message_attributes: BTreeMap::from([(
+            "kind".to_owned(),
+            MessageAttributeValue {
+                data_type: text("String"),
+                string_value: text("order"),
+                ..Default::default()
+            },
+        )]),
+    };
+    let output = PeekMessagesOutput {
+        messages: vec![message],
+        next_token: text("AAABi8_mycEAAAAAAAAAAg"),
+        scanned: 20_000,
+    };
+    exchanges.json_response("PeekMessages/in_flight", &output);
+    let nothing = PeekMessagesOutput::default();
+    exchanges.json_response("PeekMessages/plain", &nothing);
 }
 
 fn explain_access(exchanges: &mut Exchanges) {

@@ -638,12 +638,7 @@ impl Queue {
 
     /// When the message's retention period is over.
     fn expires_at(&self, message: &StoredMessage) -> Timestamp {
-        let fifo = self.attributes.fifo.is_some();
-        let began = if fifo { message.position.available_at } else { message.sent_at };
-        if began < self.kept_from {
-            return self.kept_from;
-        }
-        began + self.attributes.message_retention_period
+        retention::expires_at(&self.attributes, self.kept_from, message)
     }
 
     /// Messages sent before this moment are expired at `now`, the others are not.

@@ -1,8 +1,32 @@
 //! The retention period: expired messages are never delivered, and are removed as time allows.
 
-use super::record::Record;
+use super::record::{Record, StoredMessage};
 use super::{Need, Page, Queue, Reply};
+use crate::attributes::QueueAttributes;
+use crate::catalog::CatalogEntry;
 use crate::time::Timestamp;
+
+impl CatalogEntry {
+    /// Whether the retention period of one of the queue's messages is over: it is stored until it is
+    /// removed, and must not be shown.
+    pub fn is_expired(&self, now: Timestamp, message: &StoredMessage) -> bool {
+        now >= expires_at(&self.attributes, self.kept_from, message)
+    }
+}
+
+/// When the message's retention period is over.
+pub(super) fn expires_at(
+    attributes: &QueueAttributes,
+    kept_from: Timestamp,
+    message: &StoredMessage,
+) -> Timestamp {
+    let fifo = attributes.fifo.is_some();
+    let began = if fifo { message.position.available_at } else { message.sent_at };
+    if began < kept_from {
+        return kept_from;
+    }
+    began + attributes.message_retention_period
+}
 
 /// How many messages are removed at a time: about 2 ms of the store's time, so that nobody waits
 /// longer for it.

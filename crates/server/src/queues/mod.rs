@@ -6,6 +6,7 @@ mod contents;
 mod counts;
 mod courier;
 mod expiry;
+mod peek;
 mod pending;
 mod sources;
 mod task;
@@ -38,6 +39,7 @@ use crate::sealer::Sealer;
 pub(crate) use catalog::NewQueue;
 use contents::ContentBudget;
 pub(crate) use counts::Counts;
+pub(crate) use peek::{MessageState, Peeked, Wanted};
 use sources::Sources;
 use task::{Ask, QueueTask, Request};
 

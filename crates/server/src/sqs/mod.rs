@@ -28,6 +28,8 @@ mod start_message_move_task;
 mod tag_queue;
 mod untag_queue;
 
+pub(crate) use receive_message::{Selection, message_id, system_attributes, user_attributes};
+
 use formiga_wire::sqs::ReceiveMessageInput;
 
 use crate::body::MemoryShare;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::limits::{RECEIVE_MESSAGES_MAX, VISIBILITY_TIMEOUT_SECONDS, WAIT_TIME_SECONDS};
 use formiga_engine::message::{AttributeValue, MessageAttributes, MessageContent};
-use formiga_engine::queue::{AttemptId, ReceivedMessage, StoredMessage};
+use formiga_engine::queue::{AttemptId, StoredMessage};
 use formiga_engine::receipt::ReceiptHandle;
 use formiga_wire::error::ErrorKind;
 use formiga_wire::sqs::{
@@ -58,12 +59,17 @@ fn parse_attempt(queue: &QueueHandle, id: Option<String>) -> Result<Option<Attem
 }
 
 /// Which attributes a receive asks for.
-struct Selection {
+pub(crate) struct Selection {
     system: Vec<String>,
     user: Vec<String>,
 }
 
 impl Selection {
+    /// All that there are.
+    pub(crate) fn all() -> Selection {
+        Selection { system: vec!["All".to_owned()], user: vec!["All".to_owned()] }
+    }
+
     fn has_system(&self, name: &str) -> bool {
         self.system.iter().any(|wanted| wanted == "All" || wanted == name)
     }
@@ -116,12 +122,13 @@ fn to_message(
         position: received.message.position,
         receive_count: received.receives.count,
     };
+    let message = StoredMessage { receives: Some(received.receives), ..received.message.clone() };
     let selected = |name: &str| selection.has_user(name);
     Message {
-        message_id: message_id(&received, &content),
+        message_id: message_id(&received.message, &content),
         receipt_handle: ctx.queues.receipt_key().encode(queue.id(), handle),
         md5_of_body: hex(content.body_md5),
-        attributes: system_attributes(queue, selection, &received, &content),
+        attributes: system_attributes(queue.entry(), selection, &message, &content),
         md5_of_message_attributes: content.attributes.md5_of(selected).map(hex),
         message_attributes: user_attributes(selection, &content.attributes),
         body: content.body.clone(),
@@ -129,22 +136,21 @@ fn to_message(
 }
 
 /// What a message move task moved is a new message.
-fn message_id(received: &ReceivedMessage, content: &MessageContent) -> String {
-    let moved = received.message.moved.as_ref();
+pub(crate) fn message_id(message: &StoredMessage, content: &MessageContent) -> String {
+    let moved = message.moved.as_ref();
     let id = moved.and_then(|moved| moved.message_id).unwrap_or(content.message_id);
     Uuid::from_bytes(id).to_string()
 }
 
-fn system_attributes(
-    queue: &QueueHandle,
+pub(crate) fn system_attributes(
+    queue: &CatalogEntry,
     selection: &Selection,
-    received: &ReceivedMessage,
+    message: &StoredMessage,
     content: &MessageContent,
 ) -> BTreeMap<String, String> {
     if selection.system.is_empty() {
         return BTreeMap::new();
     }
-    let message = StoredMessage { receives: Some(received.receives), ..received.message.clone() };
     let first_received_at = message.first_received_at().map(|at| at.to_string());
     let source = message.moved.as_ref().and_then(|moved| moved.source_arn.clone());
     let present = [
@@ -153,7 +159,7 @@ fn system_attributes(
         ("ApproximateReceiveCount", Some(message.receive_count().to_string())),
         ("ApproximateFirstReceiveTimestamp", first_received_at),
         ("SequenceNumber", sequence_number(queue, message.position.sequence)),
-        ("MessageDeduplicationId", deduplication_id(queue, received, content)),
+        ("MessageDeduplicationId", deduplication_id(queue, message, content)),
         ("MessageGroupId", content.group_id.clone()),
         ("AWSTraceHeader", content.trace_header.clone()),
         ("DeadLetterQueueSourceArn", source),
@@ -165,18 +171,18 @@ fn system_attributes(
 /// "The message deduplication ID of a message that is moved to a dead-letter queue is replaced with
 /// the original message ID."
 fn deduplication_id(
-    queue: &QueueHandle,
-    received: &ReceivedMessage,
+    queue: &CatalogEntry,
+    message: &StoredMessage,
     content: &MessageContent,
 ) -> Option<String> {
-    queue.entry().attributes.fifo?;
-    match received.message.moved {
-        Some(_) => Some(message_id(received, content)),
+    queue.attributes.fifo?;
+    match message.moved {
+        Some(_) => Some(message_id(message, content)),
         None => content.deduplication_id.clone(),
     }
 }
 
-fn user_attributes(
+pub(crate) fn user_attributes(
     selection: &Selection,
     attributes: &MessageAttributes,
 ) -> BTreeMap<String, MessageAttributeValue> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use formiga_engine::attributes::QueueAttributes;
+use formiga_engine::catalog::CatalogEntry;
 use formiga_engine::limits::{
     DELAY_SECONDS, MESSAGE_GROUP_ID_CHARACTERS_MAX, TRACE_HEADER_BYTES_MAX,
 };
@@ -146,14 +147,14 @@ fn to_output(
         md5_of_message_body: hex(content.body_md5),
         md5_of_message_attributes: content.attributes.md5().map(hex),
         md5_of_message_system_attributes: system_attributes_md5(content),
-        sequence_number: sequence_number(queue, sent.sequence),
+        sequence_number: sequence_number(queue.entry(), sent.sequence),
     }
 }
 
 /// The sequence number that messages of FIFO queues have: 20 digits, as AWS's.
-pub(super) fn sequence_number(queue: &QueueHandle, sequence: Sequence) -> Option<String> {
+pub(super) fn sequence_number(queue: &CatalogEntry, sequence: Sequence) -> Option<String> {
     let number = 10_000_000_000_000_000_000 + u128::from(sequence.0);
-    queue.entry().attributes.fifo.map(|_| number.to_string())
+    queue.attributes.fifo.map(|_| number.to_string())
 }
 
 /// The deduplication id of a message to a FIFO queue: the given one, or that made of the body.

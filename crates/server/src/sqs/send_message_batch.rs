@@ -113,6 +113,6 @@ fn to_result(
         md5_of_message_body: hex(content.body_md5),
         md5_of_message_attributes: content.attributes.md5().map(hex),
         md5_of_message_system_attributes: system_attributes_md5(content),
-        sequence_number: sequence_number(queue, sent.sequence),
+        sequence_number: sequence_number(queue.entry(), sent.sequence),
     }
 }
