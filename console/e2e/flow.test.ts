@@ -117,7 +117,9 @@ describe('the console', () => {
     await page.getByText('aws sqs create-queue').waitFor();
     await button('Create queue').click();
     await page.getByRole('heading', { name: 'orders.fifo' }).waitFor();
+    await page.getByText('No messages.').waitFor();
     await look(page, 'queue');
+    await page.getByRole('tab', { name: 'Dead-letter queue', exact: true }).click();
     await page.getByRole('link', { name: 'failed.fifo' }).waitFor();
     for (const tab of ['Access policy', 'Encryption', 'Tags', 'Details']) {
       await page.getByRole('tab', { name: tab, exact: true }).click();
@@ -146,6 +148,27 @@ describe('the console', () => {
     await page.locator('.attribute').getByRole('textbox', { name: 'Value' }).fill('test');
     await button('Send message').click();
     await page.getByText('Messages sent: 10').waitFor();
+
+    // See them without receiving them.
+    const sendAndReceive = page.url();
+    await page.goto(`${server.url}/console/queues/orders.fifo`);
+    const ids = page.getByRole('button', { name: /^[0-9a-f-]{36}$/ });
+    await ids.nth(9).waitFor();
+    await look(page, 'browse');
+    await page.getByRole('searchbox', { name: 'Text in body or attributes' }).fill('order 7');
+    await page.keyboard.press('Enter');
+    await ids.nth(1).waitFor({ state: 'detached' });
+    await ids.first().click();
+    await page.getByRole('dialog').getByText('order 7').waitFor();
+    await button('Done').click();
+    const seen = await server.call('GetQueueAttributes', {
+      QueueUrl: 'orders.fifo',
+      AttributeNames: ['All'],
+    });
+    const counters = seen['Attributes'] as Record<string, string>;
+    assert.equal(counters['ApproximateNumberOfMessages'], '10');
+    assert.equal(counters['ApproximateNumberOfMessagesNotVisible'], '0');
+    await page.goto(sendAndReceive);
     await button('Poll for messages').click();
     await page
       .getByRole('button', { name: /^[0-9a-f-]{36}$/ })

@@ -12,10 +12,10 @@ import { formatDate, useI18n } from '../../i18n';
 import { prettyJson } from '../../model/policy';
 
 interface MessageDialogProps {
-  message: ReceivedMessage;
+  message: Omit<ReceivedMessage, 'handle'>;
   onClose: () => void;
   onDownload: () => void;
-  onSendAgain: () => void;
+  onSendAgain?: () => void;
 }
 
 export function MessageDialog({ message, onClose, onDownload, onSendAgain }: MessageDialogProps) {
@@ -71,7 +71,9 @@ export function MessageDialog({ message, onClose, onDownload, onSendAgain }: Mes
             <Button iconName="download" onClick={onDownload}>
               {t('receive.download')}
             </Button>
-            <Button onClick={onSendAgain}>{t('message.sendAgain')}</Button>
+            {onSendAgain !== undefined && (
+              <Button onClick={onSendAgain}>{t('message.sendAgain')}</Button>
+            )}
             <Button variant="primary" onClick={onClose}>
               {t('action.done')}
             </Button>

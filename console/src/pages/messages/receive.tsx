@@ -21,6 +21,7 @@ import type { Queue } from '../../api/queues';
 import { useNotify } from '../../hooks/use-notify';
 import { useSession } from '../../hooks/use-session';
 import { formatDate, formatNumber, useI18n, type Language, type Translate } from '../../i18n';
+import { downloadMessages } from '../../model/download';
 import { parseWhole } from '../../model/quantity';
 import { MessageDialog } from './message-dialog';
 import { usePoll } from './use-poll';
@@ -195,7 +196,7 @@ export function Receive({ queue, onChanged, onSendAgain }: ReceiveProps) {
                 <Button
                   iconName="download"
                   disabled={chosen.length === 0}
-                  onClick={() => download(queue.name, [...chosen])}
+                  onClick={() => downloadMessages(queue.name, [...chosen])}
                 >
                   {t('receive.download')}
                 </Button>
@@ -217,7 +218,7 @@ export function Receive({ queue, onChanged, onSendAgain }: ReceiveProps) {
         <MessageDialog
           message={shown}
           onClose={() => setShown(undefined)}
-          onDownload={() => download(queue.name, [shown])}
+          onDownload={() => downloadMessages(queue.name, [shown])}
           onSendAgain={() => {
             setShown(undefined);
             onSendAgain(shown);
@@ -231,23 +232,6 @@ export function Receive({ queue, onChanged, onSendAgain }: ReceiveProps) {
 function within(text: string, min: number, max: number): number | undefined {
   const number = parseWhole(text);
   return number !== undefined && number >= min && number <= max ? number : undefined;
-}
-
-/** Messages as a file; their handles stay here. */
-function download(queue: string, messages: ReceivedMessage[]) {
-  const told = messages.map(({ id, body, system, attributes }) => ({
-    MessageId: id,
-    Body: body,
-    Attributes: system,
-    MessageAttributes: attributes,
-  }));
-  const text = JSON.stringify(told, undefined, 2);
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = `${queue}-messages.json`;
-  link.click();
-  URL.revokeObjectURL(url);
 }
 
 function columns(

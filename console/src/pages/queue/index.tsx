@@ -15,6 +15,7 @@ import { useLoad } from '../../hooks/use-load';
 import { useSession } from '../../hooks/use-session';
 import { formatDate, formatNumber, useI18n } from '../../i18n';
 import { DeadLetterTab } from './dead-letter-tab';
+import { MessagesTab } from './messages-tab';
 import { DetailsTab, EncryptionTab, PolicyTab } from './plain-tabs';
 import { TagsTab } from './tags-tab';
 import { TasksTab } from './tasks-tab';
@@ -37,7 +38,7 @@ function Loaded({ queue, refresh }: { queue: Queue; refresh: () => void }) {
   const { t } = useI18n();
   const navigate = useNavigate();
   const [dialog, setDialog] = useState<'delete' | 'purge' | 'redrive'>();
-  const [tab, setTab] = useState('dead-letter');
+  const [tab, setTab] = useState('messages');
   const close = () => setDialog(undefined);
   const path = `/queues/${queue.name}`;
 
@@ -69,6 +70,11 @@ function Loaded({ queue, refresh }: { queue: Queue; refresh: () => void }) {
           activeTabId={tab}
           onChange={({ detail }) => setTab(detail.activeTabId)}
           tabs={[
+            {
+              id: 'messages',
+              label: t('receive.messages'),
+              content: <MessagesTab queue={queue} />,
+            },
             {
               id: 'dead-letter',
               label: t('column.deadLetter'),
