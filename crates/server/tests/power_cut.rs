@@ -80,8 +80,9 @@ fn survive(kind: Kind, runs: usize, cuts: usize) {
 /// The proof that the test above would see a server that acknowledges too early.
 #[test]
 fn without_the_fsync_a_power_cut_loses_acknowledged_sends() {
-    let totals = cut_the_power(Kind::Standard, "os", 1, 4);
-    assert!(totals.lost_writes > 0, "no acknowledged send was lost");
+    // Four cuts may all come when nothing is unsynced; those of ten runs do not.
+    let loses = |_| cut_the_power(Kind::Standard, "os", 1, 4).lost_writes > 0;
+    assert!((0..10).any(loses), "no acknowledged send was lost");
 }
 
 /// A sync that fails is told once: what it should have written may be gone though the next one
