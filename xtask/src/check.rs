@@ -5,6 +5,7 @@ use crate::Outcome;
 use crate::deny;
 use crate::edges;
 use crate::steps::Steps;
+use crate::translations;
 use crate::workspace::cargo;
 
 /// Format, lints, documentation, edge cases, then the dependencies. A warning fails.
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
+    steps.step("translations of the README", translations::check);
     edges::check(&mut steps);
     if let Some(cargo_deny) = steps.step("cargo-deny is at hand", deny::install) {
         dependencies(&mut steps, &cargo_deny);

@@ -23,6 +23,7 @@ mod sim;
 mod steps;
 mod suites;
 mod test;
+mod translations;
 mod workspace;
 
 use std::error::Error;
