@@ -23,7 +23,7 @@ pub(crate) fn check() -> Result<(), Box<dyn Error>> {
             let differs = |at: &usize| expected.get(*at) != found.get(*at);
             if let Some(at) = (0..expected.len().max(found.len())).find(differs) {
                 let (expected, found) = (expected.get(at), found.get(at));
-                let told = format!("{name} has another {what}: {found:?} for {expected:?}");
+                let told = format!("{name} differs in {what}: {found:?} for {expected:?}");
                 return Err(told.into());
             }
         }
