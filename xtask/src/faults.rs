@@ -23,7 +23,7 @@ struct Fault {
     long: &'static [(&'static str, &'static str)],
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 11] = [
     Fault {
         name: "SIGKILL under a mixed load",
         package: "formiga-server",
@@ -51,6 +51,13 @@ const FAULTS: [Fault; 10] = [
         program: "crash",
         tests: &["a_server_that_stands_still"],
         long: &[("FORMIGA_PAUSE_SECONDS", "60")],
+    },
+    Fault {
+        name: "clock steps",
+        package: "formiga-server",
+        program: "clock_steps",
+        tests: &[],
+        long: &[],
     },
     Fault {
         name: "damaged and torn logs",
