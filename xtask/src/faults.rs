@@ -23,7 +23,7 @@ struct Fault {
     long: &'static [(&'static str, &'static str)],
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault {
         name: "SIGKILL under a mixed load",
         package: "formiga-server",
@@ -44,6 +44,13 @@ const FAULTS: [Fault; 11] = [
         program: "power_cut",
         tests: &["after_a_sync_that_failed"],
         long: &[("FORMIGA_FAILED_SYNCS", "50")],
+    },
+    Fault {
+        name: "slow syncs",
+        package: "formiga-server",
+        program: "power_cut",
+        tests: &["a_disk_that_syncs_slowly"],
+        long: &[("FORMIGA_POWER_CUTS", "1000")],
     },
     Fault {
         name: "SIGSTOP",

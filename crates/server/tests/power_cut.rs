@@ -67,13 +67,27 @@ fn what_a_fifo_queue_acknowledged_survives_a_power_cut() {
     survive(Kind::Fifo, 2, cuts.div_ceil(RUNS));
 }
 
+/// A disk that is ten or a hundred times as slow as any should be: requests gather, and wait.
+#[test]
+fn a_disk_that_syncs_slowly_loses_nothing() {
+    let cuts = setting("FORMIGA_POWER_CUTS").unwrap_or(50) as usize;
+    let totals = cut_the_power_of(&[100_000], Kind::Standard, "fsync", 1, cuts.div_ceil(RUNS));
+    totals.assert_kept();
+}
+
 fn survive(kind: Kind, runs: usize, cuts: usize) {
     let totals = cut_the_power(kind, "fsync", runs, cuts);
-    assert!(totals.sends > 0 && totals.deletes > 0, "nothing was acknowledged before a cut");
-    assert!(totals.tally.unsynced_writes > 0, "everything was synced at every cut");
-    if !totals.failed.is_empty() {
-        let kept: Vec<PathBuf> = totals.dirs.into_iter().map(TempDir::keep).collect();
-        panic!("kept for a look: {kept:?}\n{}", totals.failed.join("\n"));
+    totals.assert_kept();
+}
+
+impl Totals {
+    fn assert_kept(self) {
+        assert!(self.sends > 0 && self.deletes > 0, "nothing was acknowledged before a cut");
+        assert!(self.tally.unsynced_writes > 0, "everything was synced at every cut");
+        if !self.failed.is_empty() {
+            let kept: Vec<PathBuf> = self.dirs.into_iter().map(TempDir::keep).collect();
+            panic!("kept for a look: {kept:?}\n{}", self.failed.join("\n"));
+        }
     }
 }
 
@@ -178,12 +192,27 @@ struct Totals {
 }
 
 fn cut_the_power(kind: Kind, durability: &str, runs: usize, cuts: usize) -> Totals {
+    cut_the_power_of(&DISKS, kind, durability, runs, cuts)
+}
+
+/// How long a sync takes on the disks that are tried, in microseconds.
+const DISKS: [usize; 3] = [0, 300, 3_000];
+
+/// The same with one of these disks.
+fn cut_the_power_of(
+    disks: &[usize],
+    kind: Kind,
+    durability: &str,
+    runs: usize,
+    cuts: usize,
+) -> Totals {
     let seed = seed();
     println!("FORMIGA_TEST_SEED={seed}");
     let (mut totals, mut rng) = (Totals::default(), Rng::seeded(seed));
     for run in 0..runs {
         let bodies = if run % 2 == 0 { Bodies::Short } else { Bodies::Long };
-        let run = Run::record(run, kind, durability, bodies, &mut rng);
+        let sync_micros = rng.pick(disks);
+        let run = Run::record(run, kind, durability, bodies, sync_micros, &mut rng);
         let entries = parse(&run.log);
         assert_the_log_is_whole(&entries, &run.dir.path().join("disk"));
         for number in 0..cuts {
@@ -242,7 +271,14 @@ struct Cut {
 
 impl Run {
     /// A moment is the length of the log: what happened before it is in the log by then.
-    fn record(number: usize, kind: Kind, durability: &str, bodies: Bodies, rng: &mut Rng) -> Run {
+    fn record(
+        number: usize,
+        kind: Kind,
+        durability: &str,
+        bodies: Bodies,
+        sync_micros: usize,
+        rng: &mut Rng,
+    ) -> Run {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let disk = dir.path().join("disk");
         fs::create_dir(&disk).expect("a directory can be made");
@@ -250,7 +286,6 @@ impl Run {
         let log = shim.log().to_owned();
         let ledger = Ledger::new(move || fs::metadata(&log).map_or(0, |log| log.len()));
 
-        let sync_micros = rng.pick(&[0, 300, 3_000]);
         let server = Server::start(&disk.join(DATA_DIR), &dir.path().join("stderr"), |command| {
             command.args(["--durability", durability]);
             shim.load_into(command, sync_micros);
