@@ -104,7 +104,7 @@ def test_a_deleted_queue_stays_deleted(start_server, connect, queue_at, end):
 def test_acknowledged_sends_survive_and_deleted_messages_stay_deleted(start_server, queue_at):
     server = start_server()
     queue = queue_at(server)
-    sent, deleted = [], []
+    sent, deleting, deleted = [], [], []
 
     def work(worker):
         """Sends until the server is gone; every third message is received and deleted."""
@@ -113,6 +113,7 @@ def test_acknowledged_sends_survive_and_deleted_messages_stay_deleted(start_serv
                 sent.append(queue.send(f'{worker} {n}')['MessageId'])
                 if n % 3 == 0:
                     message = queue.receive_one(VisibilityTimeout=3600)
+                    deleting.append(message['MessageId'])
                     queue.delete(message)
                     deleted.append(message['MessageId'])
             except (BotoCoreError, ClientError):
@@ -136,7 +137,8 @@ def test_acknowledged_sends_survive_and_deleted_messages_stay_deleted(start_serv
     in_flight_before = in_flight - len(found)
     assert 0 <= in_flight_before <= 8
     assert not set(found) & set(deleted)
-    lost = set(sent) - set(found) - set(deleted)
+    # Of a delete that was not answered nobody knows whether it was done.
+    lost = set(sent) - set(found) - set(deleting)
     assert len(lost) <= in_flight_before
 
 
